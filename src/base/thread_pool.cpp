@@ -1,0 +1,203 @@
+// A fixed table of job slots that callers publish into and workers scan. Slots are never freed, so a worker may look at one
+// at any time; a caller leaves only when no worker is inside its slot, so jobs can live on the caller's stack.
+// No lock and no allocation on the way; idle workers spin for a moment and then sleep on a futex.
+#include "base/thread_pool.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/check.h"
+
+namespace hearth {
+namespace {
+
+constexpr int kSlots = 32;
+constexpr int kIdleSpins = 4000;  // about 50 us of pause instructions before a worker sleeps
+constexpr int kJoinSpins = 2000;
+
+void cpu_pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+/// CPUs allowed by the cgroup quota, or a huge number: cgroup v2 `cpu.max` ("max 100000" or "150000 100000"), v1 cfs files.
+double cgroup_cpu_quota() {
+  constexpr double kNoLimit = 1e9;
+  std::ifstream v2("/sys/fs/cgroup/cpu.max");
+  std::string quota;
+  double period = 0;
+  if (v2 >> quota >> period) {
+    if (quota == "max" || period <= 0) return kNoLimit;
+    return std::strtod(quota.c_str(), nullptr) / period;
+  }
+  std::ifstream v1_quota("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
+  std::ifstream v1_period("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
+  double microseconds = 0;
+  if (v1_quota >> microseconds && v1_period >> period && microseconds > 0 && period > 0) {
+    return microseconds / period;
+  }
+  return kNoLimit;
+}
+
+}  // namespace
+
+int available_cpus() {
+  cpu_set_t mask;
+  CPU_ZERO(&mask);
+  int cpus = 1;
+  if (sched_getaffinity(0, sizeof(mask), &mask) == 0) cpus = std::max(1, CPU_COUNT(&mask));
+  return std::max(1, std::min(cpus, static_cast<int>(std::ceil(std::min(cgroup_cpu_quota(), 1e6)))));
+}
+
+struct ThreadPool::State {
+  struct alignas(64) Slot {
+    std::atomic<bool> claimed{false};  // some caller owns this slot
+    std::atomic<bool> open{false};     // the fields below are valid and indices may be left
+    Invoke invoke = nullptr;
+    void* context = nullptr;
+    int64_t count = 0;
+    Priority priority = Priority::kDecode;
+    alignas(64) std::atomic<int64_t> next{0};
+    alignas(64) std::atomic<int32_t> users{0};  // workers inside the slot
+  };
+
+  std::array<Slot, kSlots> slots;
+  alignas(64) std::atomic<uint32_t> epoch{0};  // changes whenever there is something new to look at
+  std::array<std::atomic<int32_t>, kPriorities> open_jobs{};
+  std::atomic<bool> stopping{false};
+  std::vector<std::thread> workers;
+
+  bool overtaken(Priority priority) const {
+    for (int p = 0; p < static_cast<int>(priority); ++p) {
+      if (open_jobs[static_cast<size_t>(p)].load(std::memory_order_relaxed) > 0) return true;
+    }
+    return false;
+  }
+
+  /// Takes indices of the slot until none are left, or (for workers) until a more urgent job is open.
+  void drain(Slot& slot, bool is_worker) {
+    const int64_t count = slot.count;
+    while (!(is_worker && overtaken(slot.priority))) {
+      const int64_t index = slot.next.fetch_add(1, std::memory_order_relaxed);
+      if (index >= count) return;
+      slot.invoke(slot.context, index);
+    }
+  }
+
+  /// Joins one open job; false when there is none.
+  bool work_once() {
+    Slot* slot = nullptr;
+    for (Slot& candidate : slots) {
+      if (!candidate.open.load(std::memory_order_relaxed)) continue;
+      candidate.users.fetch_add(1, std::memory_order_seq_cst);
+      const bool valid = candidate.open.load(std::memory_order_seq_cst) &&
+                         candidate.next.load(std::memory_order_relaxed) < candidate.count;
+      if (valid && (!slot || candidate.priority < slot->priority)) {
+        if (slot) leave(*slot);
+        slot = &candidate;
+      } else {
+        leave(candidate);
+      }
+    }
+    if (!slot) return false;
+    drain(*slot, true);
+    leave(*slot);
+    return true;
+  }
+
+  static void leave(Slot& slot) {
+    if (slot.users.fetch_sub(1, std::memory_order_seq_cst) == 1) slot.users.notify_all();
+  }
+
+  void worker_loop() {
+    while (!stopping.load(std::memory_order_acquire)) {
+      const uint32_t seen = epoch.load(std::memory_order_acquire);
+      if (work_once()) continue;
+      bool changed = false;
+      for (int spin = 0; spin < kIdleSpins && !changed; ++spin) {
+        cpu_pause();
+        changed = epoch.load(std::memory_order_relaxed) != seen;
+      }
+      if (!changed) epoch.wait(seen, std::memory_order_acquire);
+    }
+  }
+
+  Slot* claim() {
+    for (Slot& slot : slots) {
+      bool expected = false;
+      if (!slot.claimed.load(std::memory_order_relaxed) &&
+          slot.claimed.compare_exchange_strong(expected, true, std::memory_order_acquire)) {
+        return &slot;
+      }
+    }
+    return nullptr;
+  }
+
+  static void wait_until_empty(Slot& slot) {
+    for (int spin = 0;; ++spin) {
+      const int32_t users = slot.users.load(std::memory_order_seq_cst);
+      if (users == 0) return;
+      if (spin < kJoinSpins) {
+        cpu_pause();
+      } else {
+        slot.users.wait(users, std::memory_order_seq_cst);
+      }
+    }
+  }
+};
+
+ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
+  HEARTH_CHECK(threads >= 1);
+  for (int i = 1; i < threads; ++i) {
+    state_->workers.emplace_back([state = state_.get()] { state->worker_loop(); });
+  }
+}
+
+ThreadPool::~ThreadPool() {
+  state_->stopping.store(true, std::memory_order_release);
+  state_->epoch.fetch_add(1, std::memory_order_release);
+  state_->epoch.notify_all();
+  for (std::thread& worker : state_->workers) worker.join();
+}
+
+int ThreadPool::threads() const { return static_cast<int>(state_->workers.size()) + 1; }
+
+void ThreadPool::run(int64_t count, void* context, Invoke invoke, Priority priority) {
+  if (count <= 0) return;
+  State::Slot* slot = (count == 1 || state_->workers.empty()) ? nullptr : state_->claim();
+  if (!slot) {  // nothing to share, or the table is full: the caller does it alone
+    for (int64_t i = 0; i < count; ++i) invoke(context, i);
+    return;
+  }
+  slot->invoke = invoke;
+  slot->context = context;
+  slot->count = count;
+  slot->priority = priority;
+  slot->next.store(0, std::memory_order_relaxed);
+  auto& open_jobs = state_->open_jobs[static_cast<size_t>(priority)];
+  open_jobs.fetch_add(1, std::memory_order_relaxed);
+  slot->open.store(true, std::memory_order_seq_cst);
+  state_->epoch.fetch_add(1, std::memory_order_release);
+  state_->epoch.notify_all();
+
+  state_->drain(*slot, false);
+
+  slot->open.store(false, std::memory_order_seq_cst);
+  open_jobs.fetch_sub(1, std::memory_order_relaxed);
+  State::wait_until_empty(*slot);
+  slot->claimed.store(false, std::memory_order_release);
+}
+
+}  // namespace hearth
