@@ -18,6 +18,7 @@ if(HEARTH_TESTS)
 endif()
 
 add_library(hearth_options INTERFACE)
+target_compile_definitions(hearth_options INTERFACE HEARTH_VERSION="${PROJECT_VERSION}")
 target_include_directories(hearth_options INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include
                                                     ${CMAKE_BINARY_DIR}/generated)
 target_compile_options(hearth_options INTERFACE

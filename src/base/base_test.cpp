@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/nearest.h"
 #include "base/result.h"
 #include "base/rng.h"
 
@@ -37,6 +38,14 @@ TEST(Log, ReachesTheSinkAndCanBeSilenced) {
   set_log_sink({});
   log_line(LogLevel::kWarning, "two");
   EXPECT_EQ(lines, std::vector<std::string>{"one"});
+}
+
+TEST(Nearest, CountsEditsAndPicksTheFirstBest) {
+  EXPECT_EQ(edit_distance("kitten", "sitting"), 3);
+  EXPECT_EQ(edit_distance("", "abc"), 3);
+  const std::vector<std::string> names = {"show", "run", "pull"};
+  EXPECT_EQ(nearest_name("rnu", names), "run");
+  EXPECT_EQ(nearest_name("x", std::span<const std::string>()), "");
 }
 
 TEST(Rng, IsReproducibleAndUniform) {

@@ -7,5 +7,7 @@ namespace hearth {
 
 }  // namespace hearth
 
-#define HEARTH_CHECK(condition) \
-  (__builtin_expect(static_cast<bool>(condition), 1) ? void(0) : ::hearth::check_failed(#condition, __FILE__, __LINE__))
+#define HEARTH_CHECK(condition)                      \
+  (__builtin_expect(static_cast<bool>(condition), 1) \
+       ? void(0)                                     \
+       : ::hearth::check_failed(#condition, __FILE__, __LINE__))

@@ -1,6 +1,6 @@
 // Result<T>: a value or an Error, the only way hearth code reports failure to its caller.
-// Why not exceptions: bad input is an expected outcome below the command line, and must stay visible in signatures.
-// Knows nothing of files, models or the command line.
+// Why not exceptions: bad input is an expected outcome below the command line, and must stay visible in
+// signatures. Knows nothing of files, models or the command line.
 #pragma once
 
 #include <string>
@@ -12,7 +12,8 @@
 
 namespace hearth {
 
-/// What went wrong, coarsely; the message says the rest. The command line maps kUsage to exit status 2, all others to 1.
+/// What went wrong, coarsely; the message says the rest. The command line maps kUsage to exit status 2, all
+/// others to 1.
 enum class ErrorCode {
   kUsage,        // the caller asked for something that makes no sense
   kNotFound,     // a file, model, verb or name does not exist
@@ -37,8 +38,10 @@ struct Error {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT(google-explicit-constructor)
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(Error error)
+      : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }

@@ -1,5 +1,5 @@
-// Seeded random numbers that are the same on every machine and compiler (xoshiro256**, Blackman and Vigna 2018;
-// seeded by splitmix64). std:: distributions differ between libraries, so the conversions are here too.
+// Seeded random numbers that are the same on every machine and compiler (xoshiro256**, Blackman and Vigna
+// 2018; seeded by splitmix64). std:: distributions differ between libraries, so the conversions are here too.
 #pragma once
 
 #include <cstdint>

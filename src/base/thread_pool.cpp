@@ -1,6 +1,7 @@
-// A fixed table of job slots that callers publish into and workers scan. Slots are never freed, so a worker may look at one
-// at any time; a caller leaves only when no worker is inside its slot, so jobs can live on the caller's stack.
-// No lock and no allocation on the way; idle workers spin for a moment and then sleep on a futex.
+// A fixed table of job slots that callers publish into and workers scan. Slots are never freed, so a worker
+// may look at one at any time; a caller leaves only when no worker is inside its slot, so jobs can live on
+// the caller's stack. No lock and no allocation on the way; idle workers spin for a moment and then sleep on
+// a futex.
 #include "base/thread_pool.h"
 
 #include <sched.h>
@@ -32,7 +33,8 @@ void cpu_pause() {
 #endif
 }
 
-/// CPUs allowed by the cgroup quota, or a huge number: cgroup v2 `cpu.max` ("max 100000" or "150000 100000"), v1 cfs files.
+/// CPUs allowed by the cgroup quota, or a huge number: cgroup v2 `cpu.max` ("max 100000" or "150000 100000"),
+/// v1 cfs files.
 double cgroup_cpu_quota() {
   constexpr double kNoLimit = 1e9;
   std::ifstream v2("/sys/fs/cgroup/cpu.max");

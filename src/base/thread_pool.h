@@ -1,5 +1,6 @@
-// The one thread pool: every compute loop of the process runs here, in chunks that idle workers take by themselves.
-// Priorities let a decode step overtake background work between chunks. Knows nothing of what it runs.
+// The one thread pool: every compute loop of the process runs here, in chunks that idle workers take by
+// themselves. Priorities let a decode step overtake background work between chunks. Knows nothing of what it
+// runs.
 #pragma once
 
 #include <cstdint>
@@ -12,12 +13,14 @@ namespace hearth {
 enum class Priority : uint8_t { kDecode, kPrefill, kEncode, kBackground };
 inline constexpr int kPriorities = 4;
 
-/// Number of processors this process may use: affinity mask and cgroup CPU quota (v1 and v2) taken into account; at least 1.
+/// Number of processors this process may use: affinity mask and cgroup CPU quota (v1 and v2) taken into
+/// account; at least 1.
 int available_cpus();
 
 class ThreadPool {
  public:
-  /// A pool of `threads` threads in all, counting the caller of parallel_for; at least 1 (then nothing is spawned).
+  /// A pool of `threads` threads in all, counting the caller of parallel_for; at least 1 (then nothing is
+  /// spawned).
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -26,8 +29,9 @@ class ThreadPool {
   int threads() const;
 
   /// Runs body(i) once for every i in [0, count), on the caller and the workers; returns when all are done.
-  /// The caller takes part, so a busy pool delays but never deadlocks it; nested calls are allowed. No allocation.
-  /// `body` must not throw. Indices are handed out in increasing order, one at a time: make an index worth >= 5 us.
+  /// The caller takes part, so a busy pool delays but never deadlocks it; nested calls are allowed. No
+  /// allocation. `body` must not throw. Indices are handed out in increasing order, one at a time: make an
+  /// index worth >= 5 us.
   template <typename Body>
   void parallel_for(int64_t count, Body&& body, Priority priority = Priority::kDecode) {
     auto invoke = [](void* context, int64_t index) {

@@ -35,7 +35,8 @@ TEST(ThreadPool, NestedCallsFinish) {
   ThreadPool pool(4);
   std::atomic<int> leaves{0};
   pool.parallel_for(8, [&](int64_t) {
-    pool.parallel_for(8, [&](int64_t) { leaves.fetch_add(1); }, Priority::kBackground);
+    pool.parallel_for(
+        8, [&](int64_t) { leaves.fetch_add(1); }, Priority::kBackground);
   });
   EXPECT_EQ(leaves.load(), 64);
 }
@@ -47,8 +48,9 @@ TEST(ThreadPool, SeveralCallersShareOnePool) {
   for (int c = 0; c < 6; ++c) {
     callers.emplace_back([&, c] {
       for (int round = 0; round < 200; ++round) {
-        pool.parallel_for(16, [&](int64_t) { total.fetch_add(1, std::memory_order_relaxed); },
-                          static_cast<Priority>(c % kPriorities));
+        pool.parallel_for(
+            16, [&](int64_t) { total.fetch_add(1, std::memory_order_relaxed); },
+            static_cast<Priority>(c % kPriorities));
       }
     });
   }

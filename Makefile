@@ -1,0 +1,80 @@
+# Thin wrappers over the CMake presets: what is missing is installed, then configured, built and run.
+# make demo | test | build | bench | fuzz | goldens | deps | clean
+SHELL := /bin/bash
+JOBS ?= $(shell nproc)
+FUZZ_SECONDS ?= 300
+
+PACKAGES := g++ cmake ninja-build ccache pkg-config python3 ca-certificates \
+  nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libcurl4-openssl-dev libsodium-dev libedit-dev \
+  libutf8proc-dev libpcre2-dev libgtest-dev libgmock-dev
+FUZZ_PACKAGES := clang libclang-rt-14-dev
+BENCH_PACKAGES := libbenchmark-dev nodejs npm python3-venv
+
+.PHONY: help deps build demo test test-asan test-tsan bench fuzz goldens clean format tidy
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo     install what is missing, build, and let the built-in specialist answer a command"
+	@echo "make test     build with warnings as errors and run every test suite"
+	@echo "make build    build/release/hearth"
+	@echo "make deps     install the Debian packages hearth needs (apt; sudo when not root)"
+	@echo "make bench    microbenchmarks, and prefill/decode against llama.cpp on the same files"
+	@echo "make fuzz     every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) under ASan and UBSan"
+	@echo "make goldens  regenerate golden data with the reference implementations (Python)"
+	@echo "make clean    remove build/"
+
+# Installs only what dpkg does not know yet, so that a second run costs nothing and needs no network.
+define install_packages
+	@missing=""; for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q "ok installed" || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+	  command -v apt-get >/dev/null || { echo "hearth needs these packages, please install them:$$missing"; exit 1; }; \
+	  sudo=""; if [ "$$(id -u)" != 0 ]; then sudo=sudo; fi; \
+	  echo "installing:$$missing"; \
+	  { $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; } >/tmp/hearth-deps.log 2>&1 \
+	    || { tail -5 /tmp/hearth-deps.log; exit 1; }; \
+	fi
+endef
+
+deps:
+	$(call install_packages,$(PACKAGES))
+
+build: deps
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release -j $(JOBS)
+
+demo: build
+	@echo '$$ hearth run -p "dim the kitchen lights to 30 percent and lock the front door"'
+	@build/release/hearth run -p "dim the kitchen lights to 30 percent and lock the front door"
+
+test: deps
+	@cmake --preset dev >/dev/null
+	@cmake --build --preset dev -j $(JOBS)
+	@ctest --preset dev --timeout 900
+
+test-asan test-tsan: test-%: deps
+	@cmake --preset $* >/dev/null
+	@cmake --build --preset $* -j $(JOBS)
+	@ctest --preset $* --timeout 1800
+
+fuzz: deps
+	$(call install_packages,$(FUZZ_PACKAGES))
+	@cmake --preset fuzz >/dev/null
+	@cmake --build --preset fuzz -j $(JOBS)
+	@tools/run_fuzzers.sh build/fuzz $(FUZZ_SECONDS)
+
+bench: build
+	$(call install_packages,$(BENCH_PACKAGES))
+	@bench/run.sh
+
+goldens: build
+	@tools/golden/run.sh
+
+format:
+	@git ls-files 'src/*.h' 'src/*.cpp' 'include/*' 'fuzz/*.cpp' 'tests/*.cpp' 'tests/*.c' | xargs clang-format -i
+
+tidy: deps
+	@cmake --preset dev >/dev/null
+	@git ls-files 'src/*.cpp' | xargs -P $(JOBS) -n 4 clang-tidy -p build/dev --quiet
+
+clean:
+	@rm -rf build

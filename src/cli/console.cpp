@@ -1,0 +1,121 @@
+// Terminal detection, the progress line and signals.
+#include "cli/console.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+
+namespace hearth::cli {
+namespace {
+
+int terminal_columns() {
+  winsize size{};
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 80;
+}
+
+void on_interrupt(int) {
+  if (interrupted().exchange(true)) _exit(130);
+}
+
+}  // namespace
+
+Console::Console()
+    : out_is_terminal_(isatty(STDOUT_FILENO) != 0),
+      err_is_terminal_(isatty(STDERR_FILENO) != 0),
+      in_is_terminal_(isatty(STDIN_FILENO) != 0) {}
+
+void Console::out(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+void Console::note(std::string_view line) {
+  progress_done();
+  std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
+}
+
+void Console::dim(std::string_view line) {
+  if (!err_is_terminal_) return;
+  progress_done();
+  std::fprintf(stderr, "\033[2m%.*s\033[0m\n", static_cast<int>(line.size()), line.data());
+}
+
+void Console::progress(std::string_view label, double fraction, std::string_view detail) {
+  if (!err_is_terminal_) {
+    const int decile = fraction < 0 ? 0 : static_cast<int>(fraction * 10);
+    if (decile == last_decile_) return;
+    last_decile_ = decile;
+    std::fprintf(stderr, "%.*s %d%% %.*s\n", static_cast<int>(label.size()), label.data(),
+                 std::max(0, decile * 10), static_cast<int>(detail.size()), detail.data());
+    return;
+  }
+  constexpr int kBarWidth = 24;
+  std::string bar;
+  if (fraction >= 0) {
+    const int filled = static_cast<int>(std::lround(std::min(1.0, fraction) * kBarWidth));
+    bar = " [" + std::string(static_cast<size_t>(filled), '#') +
+          std::string(static_cast<size_t>(kBarWidth - filled), '.') + "] " +
+          std::to_string(static_cast<int>(std::min(1.0, fraction) * 100)) + "%";
+  }
+  std::string line = std::string(label) + bar + " " + std::string(detail);
+  const auto width = static_cast<size_t>(std::max(20, terminal_columns() - 1));
+  if (line.size() > width) line.resize(width);
+  std::fprintf(stderr, "\r\033[K%s", line.c_str());
+  std::fflush(stderr);
+  progress_open_ = true;
+}
+
+void Console::progress_done() {
+  if (progress_open_) std::fputs("\r\033[K", stderr);
+  progress_open_ = false;
+  last_decile_ = -1;
+}
+
+std::atomic<bool>& interrupted() {
+  static std::atomic<bool> flag{false};
+  return flag;
+}
+
+void install_signal_handlers() {
+  interrupted();  // constructed before a signal can arrive
+  struct sigaction action {};
+  action.sa_handler = on_interrupt;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+std::string format_bytes(double bytes) {
+  static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  int unit = 0;
+  while (bytes >= 1024 && unit < 4) {
+    bytes /= 1024;
+    ++unit;
+  }
+  char text[32];
+  std::snprintf(text, sizeof(text), (unit == 0 || bytes >= 100) ? "%.0f %s" : "%.1f %s", bytes, kUnits[unit]);
+  return text;
+}
+
+std::string format_duration(double seconds) {
+  char text[32];
+  if (seconds < 60) {
+    std::snprintf(text, sizeof(text), "%.1f s", seconds);
+    return text;
+  }
+  const auto whole = static_cast<long>(seconds);
+  if (whole < 3600) {
+    std::snprintf(text, sizeof(text), "%ld:%02ld", whole / 60, whole % 60);
+  } else {
+    std::snprintf(text, sizeof(text), "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
+  }
+  return text;
+}
+
+}  // namespace hearth::cli

@@ -1,0 +1,49 @@
+// Where the command line writes: answers to stdout, everything else to stderr, progress only where a person
+// is watching. Also the one interrupt flag (Ctrl-C) of the process.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace hearth::cli {
+
+class Console {
+ public:
+  Console();
+
+  /// Bytes of the answer, flushed.
+  void out(std::string_view text);
+  /// One line to stderr.
+  void note(std::string_view line);
+  /// One dim line to stderr, only on a terminal.
+  void dim(std::string_view line);
+  /// Redraws a progress line on a terminal; `fraction` in [0, 1] or negative when unknown. Elsewhere a plain
+  /// line every ten per cent.
+  void progress(std::string_view label, double fraction, std::string_view detail);
+  /// Ends a progress line.
+  void progress_done();
+
+  bool out_is_terminal() const { return out_is_terminal_; }
+  bool err_is_terminal() const { return err_is_terminal_; }
+  bool in_is_terminal() const { return in_is_terminal_; }
+
+ private:
+  bool out_is_terminal_;
+  bool err_is_terminal_;
+  bool in_is_terminal_;
+  int last_decile_ = -1;
+  bool progress_open_ = false;
+};
+
+/// Set by the first Ctrl-C; a second one within a verb that does not look at it ends the process.
+std::atomic<bool>& interrupted();
+void install_signal_handlers();
+
+/// "1.2 GiB", "417 MiB", "12 B".
+std::string format_bytes(double bytes);
+/// "1:02:03", "2:05", "0.4 s".
+std::string format_duration(double seconds);
+
+}  // namespace hearth::cli
