@@ -1,0 +1,68 @@
+// Detection by CPUID (through the compiler's builtin, which also checks that the operating system saves the
+// wide registers) and the HEARTH_ISA override.
+#include "kernels/isa.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdlib>
+
+#include "base/log.h"
+#include "base/result.h"
+
+namespace hearth::kernels {
+namespace {
+
+struct Available {
+  std::array<Isa, 2> list{};
+  size_t count = 0;
+};
+
+Available detect() {
+  Available found;
+  found.list[found.count++] = Isa::kScalar;
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")) {
+    found.list[found.count++] = Isa::kAvx2;
+  }
+#endif
+  return found;
+}
+
+Isa choose() {
+  const std::span<const Isa> available = available_isas();
+  const char* wanted = std::getenv("HEARTH_ISA");
+  if (wanted && *wanted) {
+    for (Isa isa : available) {
+      if (to_string(isa) == wanted) return isa;
+    }
+    log_line(LogLevel::kWarning,
+             concat("HEARTH_ISA=", wanted, " is unknown or not supported by this machine; using ",
+                    to_string(available.back())));
+  }
+  return available.back();
+}
+
+}  // namespace
+
+Isa active_isa() {
+  static const Isa kActive = choose();
+  return kActive;
+}
+
+std::span<const Isa> available_isas() {
+  static const Available kAvailable = detect();
+  return {kAvailable.list.data(), kAvailable.count};
+}
+
+std::string_view to_string(Isa isa) {
+  switch (isa) {
+    case Isa::kScalar:
+      return "scalar";
+    case Isa::kAvx2:
+      return "avx2";
+  }
+  return "unknown";
+}
+
+}  // namespace hearth::kernels
