@@ -1,0 +1,113 @@
+// The public face of the runtime: a model ready to compute, sequences that live in its paged KV cache, and
+// one call that feeds tokens and returns logits. Everything above (engine, C API, lab) sees a forward pass
+// only through this header. Must not know files, text, sampling or scheduling.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/result.h"
+#include "base/thread_pool.h"
+#include "model/model.h"
+
+namespace hearth::runtime {
+
+/// Names an open sequence of one Runtime; small and reused after close_sequence.
+using SeqId = int32_t;
+
+struct RuntimeOptions {
+  /// Tokens one sequence may hold.
+  int64_t context_tokens = 2048;
+  /// Tokens all sequences may hold together, shared prefixes counted once; 0: as many as context_tokens, plus
+  /// a page for every further sequence.
+  int64_t cache_tokens = 0;
+  /// Sequences open at a time.
+  int32_t max_sequences = 8;
+  /// Tokens computed in one internal step: longer inputs are cut. Larger is faster in prefill and needs more
+  /// scratch.
+  int32_t max_batch_tokens = 512;
+  /// How keys and values are kept: a name of kernels::kv_formats(), "f16" or "f32".
+  std::string kv_format = "f16";
+};
+
+/// Bytes a Runtime will need beside the weights when its cache is full.
+struct MemoryPlan {
+  int64_t kv_bytes = 0;
+  int64_t scratch_bytes = 0;
+};
+
+/// Which positions of a chunk should have logits. Only those go through the output matrix.
+enum class LogitsWanted : uint8_t { kNone, kLast, kAll };
+
+/// Tokens to append to one sequence.
+struct SequenceChunk {
+  SeqId sequence = 0;
+  std::span<const int32_t> tokens;
+  LogitsWanted logits = LogitsWanted::kLast;
+};
+
+/// How one call of forward runs.
+struct ForwardOptions {
+  Priority priority = Priority::kDecode;
+  /// Called before each internal step with the tokens done and the tokens of the call; false stops the call
+  /// with kCancelled. What is done stays in the sequences (see length()). May be empty.
+  std::function<bool(int64_t done_tokens, int64_t total_tokens)> progress;
+};
+
+/// A model with its KV cache and scratch. Calls on one Runtime must not overlap; several Runtimes may share a
+/// model and a pool. Results do not depend on the number of threads, and for a sequence not on what else is
+/// in the batch nor on how its tokens are cut into chunks.
+class Runtime {
+ public:
+  /// `model` and `pool` must outlive the runtime.
+  /// Errors: kUsage (an option out of range, unknown kv_format), kTooLarge (no memory for the cache),
+  /// kUnsupported (context beyond what the model's position encoding allows).
+  static Result<std::unique_ptr<Runtime>> create(const model::Model& model, ThreadPool& pool,
+                                                 const RuntimeOptions& options);
+  /// What create would need, without allocating anything. Errors as create.
+  static Result<MemoryPlan> plan(const model::ModelSpec& spec, const RuntimeOptions& options);
+  ~Runtime();
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  /// A new empty sequence. Errors: kTooLarge (max_sequences are open).
+  Result<SeqId> open_sequence();
+  /// A new sequence that shares all tokens of `sequence`; pages are copied only when one of them writes.
+  /// Errors: kUsage (not open), kTooLarge (max_sequences are open).
+  Result<SeqId> fork(SeqId sequence);
+  /// Frees the sequence; nothing happens when it is not open.
+  void close_sequence(SeqId sequence);
+  /// Drops the tokens from `tokens` on. Errors: kUsage (not open, or longer than the sequence), kUnsupported
+  /// (a sliding-window layer has already forgotten what the shortened sequence would look at: feed the tokens
+  /// again from the start).
+  Status truncate(SeqId sequence, int64_t tokens);
+  /// Tokens the sequence holds; 0 when it is not open.
+  int64_t length(SeqId sequence) const;
+
+  /// Appends the tokens of each chunk to its sequence (each sequence at most once) and computes the logits
+  /// asked for. Checks everything before it computes anything: on kUsage (token id out of range, sequence not
+  /// open or named twice) and kTooLarge (context or cache full, with the numbers) no sequence has changed. A
+  /// warm call neither allocates nor takes a lock when each chunk asks for as many logits as before.
+  Status forward(std::span<const SequenceChunk> batch, const ForwardOptions& options = {});
+
+  /// Logits of chunk `chunk` of the last forward: (rows, vocabulary) row-major, rows = 0, 1 or all tokens of
+  /// the chunk by its LogitsWanted. Valid until the next call of forward.
+  std::span<const float> logits(size_t chunk) const;
+
+  int64_t vocabulary() const;
+  const RuntimeOptions& options() const;
+  /// Tokens that fit into pages no sequence holds.
+  int64_t free_tokens() const;
+  /// Bytes of KV cache in use now, shared pages counted once.
+  int64_t kv_bytes_in_use() const;
+
+ private:
+  struct Impl;
+  explicit Runtime(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace hearth::runtime
