@@ -1,6 +1,6 @@
 // GGUF v2 and v3 (ggml-org/ggml docs/gguf.md): reader over a memory map, and writer.
-// The file is hostile: every length, offset, count, type, alignment and string is checked against it before use.
-// Must not know any architecture or weight format.
+// The file is hostile: every length, offset, count, type, alignment and string is checked against it before
+// use. Must not know any architecture or weight format.
 #pragma once
 
 #include <filesystem>
@@ -13,15 +13,18 @@
 
 namespace hearth::io {
 
-/// Opens FILE.gguf, or all parts when it is named *-00001-of-0000N.gguf (any part may be given). Tensor data stays mapped.
-/// Errors: kNotFound/kIo (cannot read), kCorrupt (what is broken and at which byte), kUnsupported (version, byte order,
-/// unknown weight type).
+/// Opens FILE.gguf, or all parts when it is named *-00001-of-0000N.gguf (any part may be given). Tensor data
+/// stays mapped. Errors: kNotFound/kIo (cannot read), kCorrupt (what is broken and at which byte),
+/// kUnsupported (version, byte order, unknown weight type).
 Result<TensorFile> read_gguf(const std::filesystem::path& path, BlockLayoutOf block_layout);
 
-/// The same from bytes in memory (fuzzing, tests). `name` appears in errors. The bytes must outlive the result.
-Result<TensorFile> parse_gguf(std::span<const std::byte> bytes, std::string_view name, BlockLayoutOf block_layout);
+/// The same from bytes in memory (fuzzing, tests). `name` appears in errors. The bytes must outlive the
+/// result.
+Result<TensorFile> parse_gguf(std::span<const std::byte> bytes, std::string_view name,
+                              BlockLayoutOf block_layout);
 
-/// A tensor to be written; `produce` is called once, in order, and appends exactly `bytes` bytes through the sink.
+/// A tensor to be written; `produce` is called once, in order, and appends exactly `bytes` bytes through the
+/// sink.
 struct TensorToWrite {
   std::string name;
   uint32_t type = 0;
@@ -31,8 +34,10 @@ struct TensorToWrite {
 };
 
 /// Writes GGUF v3, alignment 32, streaming one tensor at a time, atomically (temporary file, fsync, rename).
-/// `progress(done_bytes, total_bytes)` may be empty; returning false cancels (kCancelled, nothing left behind).
-Status write_gguf(const std::filesystem::path& path, const Metadata& metadata, const std::vector<TensorToWrite>& tensors,
+/// `progress(done_bytes, total_bytes)` may be empty; returning false cancels (kCancelled, nothing left
+/// behind).
+Status write_gguf(const std::filesystem::path& path, const Metadata& metadata,
+                  const std::vector<TensorToWrite>& tensors,
                   const std::function<bool(uint64_t, uint64_t)>& progress);
 
 }  // namespace hearth::io

@@ -1,6 +1,6 @@
-// Typed key-value metadata in GGUF's vocabulary of keys: what a GGUF file holds, and what other containers are translated into.
-// Why one vocabulary: the readers of tokenizers and hyper-parameters then see one form, and conversion is "write it out".
-// Knows no file layout.
+// Typed key-value metadata in GGUF's vocabulary of keys: what a GGUF file holds, and what other containers
+// are translated into. Why one vocabulary: the readers of tokenizers and hyper-parameters then see one form,
+// and conversion is "write it out". Knows no file layout.
 #pragma once
 
 #include <cstdint>
@@ -32,14 +32,21 @@ enum class ValueType : uint32_t {
   kFloat64 = 12,
 };
 
-/// A scalar, string or flat array. Integers of every width are held as int64/uint64, floats as double; `type` (for arrays:
-/// the element type) says the width on disk. Arrays of arrays are not supported.
+/// "uint32", "string", ...: as the GGUF documentation names them.
+std::string_view to_string(ValueType type);
+
+/// A scalar, string or flat array. Integers of every width are held as int64/uint64, floats as double; `type`
+/// (for arrays: the element type) says the width on disk. Arrays of arrays are not supported.
 struct Value {
-  using Storage = std::variant<bool, int64_t, uint64_t, double, std::string, std::vector<bool>, std::vector<int64_t>,
-                               std::vector<uint64_t>, std::vector<double>, std::vector<float>, std::vector<std::string>>;
+  using Storage =
+      std::variant<bool, int64_t, uint64_t, double, std::string, std::vector<bool>, std::vector<int64_t>,
+                   std::vector<uint64_t>, std::vector<double>, std::vector<float>, std::vector<std::string>>;
   ValueType type = ValueType::kUint32;  // scalar type, or element type of an array
   bool is_array = false;
   Storage data;
+
+  /// "uint32" or "array of string", for messages and listings.
+  std::string type_name() const;
 
   static Value of(bool v) { return {ValueType::kBool, false, v}; }
   static Value of(uint32_t v) { return {ValueType::kUint32, false, static_cast<uint64_t>(v)}; }
@@ -52,10 +59,13 @@ struct Value {
   static Value of_int32s(std::vector<int64_t> v) { return {ValueType::kInt32, true, std::move(v)}; }
 };
 
-/// Ordered by key. Getters are typed: absent -> nullopt; present with another type -> kCorrupt naming key and types.
+/// Ordered by key. Getters are typed: absent -> nullopt; present with another type -> kCorrupt naming key and
+/// types.
 class Metadata {
  public:
   void set(std::string key, Value value) { entries_[std::move(key)] = std::move(value); }
+  /// No effect when the key is absent.
+  void erase(std::string_view key);
   const Value* find(std::string_view key) const;
   bool contains(std::string_view key) const { return find(key) != nullptr; }
 
@@ -67,7 +77,8 @@ class Metadata {
   Result<std::optional<std::string>> get_string(std::string_view key) const;
   /// Pointer into the metadata (large arrays are not copied); nullptr when absent.
   Result<const std::vector<std::string>*> get_strings(std::string_view key) const;
-  /// Arrays of any integer (or bool) type, converted; a scalar integer gives one element. nullopt when absent.
+  /// Arrays of any integer (or bool) type, converted; a scalar integer gives one element. nullopt when
+  /// absent.
   Result<std::optional<std::vector<int64_t>>> get_ints(std::string_view key) const;
   /// Arrays of any number type, converted; a scalar gives one element. nullopt when absent.
   Result<std::optional<std::vector<float>>> get_floats(std::string_view key) const;

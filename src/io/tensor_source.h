@@ -1,5 +1,6 @@
-// A named tensor as it lies in a file, and the container of all of them: what GGUF and safetensors readers hand out.
-// Knows nothing of architectures; the caller of the readers tells how large a block of a weight type is.
+// A named tensor as it lies in a file, and the container of all of them: what GGUF and safetensors readers
+// hand out. Knows nothing of architectures; the caller of the readers tells how large a block of a weight
+// type is.
 #pragma once
 
 #include <cstddef>
@@ -15,16 +16,16 @@
 
 namespace hearth::io {
 
-/// How a weight type is laid out: `elements` consecutive values of a row in `bytes` bytes. Injected by the caller
-/// (kernels::block_of_type), because the formats live in kernels.
+/// How a weight type is laid out: `elements` consecutive values of a row in `bytes` bytes. Injected by the
+/// caller (kernels::block_of_type), because the formats live in kernels.
 struct BlockLayout {
   int64_t elements = 0;
   int64_t bytes = 0;
 };
 using BlockLayoutOf = std::optional<BlockLayout> (*)(uint32_t type);
 
-/// One tensor. `shape` is row-major, outermost first: a matrix is (rows, cols) with `cols` contiguous (GGUF's ne reversed).
-/// `data` stays valid while `owner` lives.
+/// One tensor. `shape` is row-major, outermost first: a matrix is (rows, cols) with `cols` contiguous (GGUF's
+/// ne reversed). `data` stays valid while `owner` lives.
 struct Tensor {
   std::string name;
   uint32_t type = 0;  // GGUF tensor type id
