@@ -1,11 +1,14 @@
-// Weight formats as they lie on disk: one folder in formats/ and one row here each. A format knows its bytes, reference
-// decode and encode, and which compute tile it packs into. Must not know models, files or threads.
+// Weight formats as they lie on disk: one folder in formats/ and one row here each. A format knows its bytes,
+// reference decode and encode, and which compute tile it packs into. Must not know models, files or threads.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
+
+#include "kernels/codes.h"
 
 namespace hearth::kernels {
 
@@ -17,9 +20,15 @@ struct Format {
   int32_t block_bytes;
   /// Decodes n values (n % block_elems == 0) to float32, exactly as the format defines them.
   void (*decode)(const std::byte* src, float* dst, int64_t n);
-  /// Encodes n values, round to nearest; reference quality.
+  /// Encodes n values, round to nearest with a search for the scales; reference quality. Finite input only.
   void (*encode)(const float* src, std::byte* dst, int64_t n);
-  std::string_view tile;  // name of the compute tile it packs into; empty: computed by decoding rows to float32
+  /// False when a scale or value among the n is infinite or not a number. Reads only the fields that can be.
+  bool (*finite)(const std::byte* src, int64_t n);
+  /// Splits n <= kCodesColumns values (whole blocks) into integer codes and scales without loss; nullptr for
+  /// float formats.
+  void (*split)(const std::byte* src, int64_t n, Codes& codes);
+  std::string_view
+      tile;  // name of the compute tile it packs into; empty: computed by decoding rows to float32
 };
 
 /// All formats, generated from the folders of src/kernels/formats.
@@ -28,5 +37,16 @@ std::span<const Format* const> format_registry();
 const Format* find_format(uint32_t id);
 /// By name, ignoring case; nullptr when unknown.
 const Format* find_format(std::string_view name);
+
+/// Values and bytes per block of a tensor type, for readers that must check sizes before anything is decoded.
+struct BlockShape {
+  int32_t elems = 0;
+  int32_t bytes = 0;
+};
+/// Also knows the sizes of types that hearth cannot compute with yet, so that a file holding them can be
+/// listed.
+std::optional<BlockShape> block_of_type(uint32_t id);
+/// The name of a tensor type as GGUF tools write it, computable or not; empty when unknown.
+std::string_view type_name(uint32_t id);
 
 }  // namespace hearth::kernels

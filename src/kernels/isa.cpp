@@ -3,8 +3,13 @@
 #include "kernels/isa.h"
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdlib>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include "base/log.h"
 #include "base/result.h"
@@ -22,7 +27,10 @@ Available detect() {
   found.list[found.count++] = Isa::kScalar;
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")) {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  const bool has_f16c =
+      __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;  // not every builtin knows it
+  if (has_f16c && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
     found.list[found.count++] = Isa::kAvx2;
   }
 #endif
@@ -43,12 +51,16 @@ Isa choose() {
   return available.back();
 }
 
+std::atomic<Isa>& active() {
+  static std::atomic<Isa> isa{choose()};
+  return isa;
+}
+
 }  // namespace
 
-Isa active_isa() {
-  static const Isa kActive = choose();
-  return kActive;
-}
+Isa active_isa() { return active().load(std::memory_order_relaxed); }
+
+Isa set_active_isa(Isa isa) { return active().exchange(isa); }
 
 std::span<const Isa> available_isas() {
   static const Available kAvailable = detect();

@@ -14,12 +14,28 @@ enum class Isa : uint8_t {
   kScalar,  // plain C++: the reference
   kAvx2,    // AVX2, FMA and F16C
 };
+inline constexpr int kIsas = 2;
 
 /// The ISA in use. HEARTH_ISA is read on the first call; a name that is unknown or that this machine cannot
 /// run is warned about and ignored.
 Isa active_isa();
+/// Tests only, while no kernel runs: makes `isa` (available here) the one in use for matrix products and
+/// returns the previous.
+Isa set_active_isa(Isa isa);
 /// Every ISA this machine can run, scalar first: what tests loop over.
 std::span<const Isa> available_isas();
 std::string_view to_string(Isa isa);
 
 }  // namespace hearth::kernels
+
+#if defined(__x86_64__)
+/// Compiles one function for AVX2, FMA and F16C. On each function: whole-file flags leak wide instructions
+/// into shared inline functions, and target pragmas miss lambdas.
+#define HEARTH_TARGET_AVX2 __attribute__((target("avx2,fma,f16c")))
+#define HEARTH_INLINE_AVX2 HEARTH_TARGET_AVX2 __attribute__((always_inline)) inline
+#endif
+#if defined(__clang__)
+#define HEARTH_UNROLL _Pragma("unroll")
+#else
+#define HEARTH_UNROLL _Pragma("GCC unroll 16")
+#endif

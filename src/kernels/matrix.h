@@ -1,6 +1,6 @@
-// A weight matrix ready to compute with: packed into its tile at load (fast) or kept as on disk and decoded row by row
-// (reference, any format). Its numerics are fixed here and never depend on batch size or thread count.
-// Must not know models or files; runs on the pool it is given.
+// A weight matrix ready to compute with: packed into its tile at load (fast) or kept as on disk and decoded
+// row by row (reference, any format). Its numerics are fixed here and never depend on batch size or thread
+// count. Must not know models or files; runs on the pool it is given.
 #pragma once
 
 #include <cstddef>
@@ -16,17 +16,18 @@ namespace hearth::kernels {
 
 enum class Precision {
   kReference,  // float32 activations, float32 accumulation over decoded rows, computed from the bytes on disk
-  kFast,       // packed tile, int8 activations where the tile wants them; falls back to kReference without a tile
+  kFast,  // packed tile, int8 activations where the tile wants them; falls back to kReference without a tile
 };
 
 /// W: (rows, cols), row-major. Immutable and thread-safe after creation; movable.
 class Matrix {
  public:
-  /// `disk` holds rows * cols / block_elems * block_bytes bytes in `format`. kFast copies into the tile, so the caller may drop
-  /// the bytes; kReference keeps the span, so the caller keeps them alive.
-  /// Errors: kCorrupt (size does not match; non-finite scale or value, with its row), kUnsupported (cols not whole blocks).
-  static Result<Matrix> create(const Format& format, int64_t rows, int64_t cols, std::span<const std::byte> disk,
-                               Precision precision, ThreadPool& pool);
+  /// `disk` holds rows * cols / block_elems * block_bytes bytes in `format`. kFast copies into the tile, so
+  /// the caller may drop the bytes; kReference keeps the span, so the caller keeps them alive. Errors:
+  /// kCorrupt (size does not match; non-finite scale or value, with its row), kUnsupported (cols not whole
+  /// blocks).
+  static Result<Matrix> create(const Format& format, int64_t rows, int64_t cols,
+                               std::span<const std::byte> disk, Precision precision, ThreadPool& pool);
   Matrix(Matrix&&) noexcept;
   Matrix& operator=(Matrix&&) noexcept;
   ~Matrix();
@@ -34,7 +35,8 @@ class Matrix {
   int64_t rows() const;
   int64_t cols() const;
   const Format& format() const;
-  /// Bytes of memory this matrix owns (0 when it reads the mapped file) and bytes it must read for one full pass.
+  /// Bytes of memory this matrix owns (0 when it reads the mapped file) and bytes it must read for one full
+  /// pass.
   int64_t owned_bytes() const;
   int64_t read_bytes() const;
   /// Row `row` as float32, (cols): embedding look-up. Exact for every format and tile that is lossless.
@@ -48,7 +50,8 @@ class Matrix {
   std::unique_ptr<Impl> impl_;
 };
 
-/// One product of a group that shares its input: y[(n, rows)] with `y_stride` floats between consecutive tokens (>= rows).
+/// One product of a group that shares its input: y[(n, rows)] with `y_stride` floats between consecutive
+/// tokens (>= rows).
 struct Product {
   const Matrix* weights = nullptr;
   float* y = nullptr;
@@ -67,10 +70,11 @@ class MatmulScratch {
   std::unique_ptr<Impl> impl_;
 };
 
-/// y_p[t][r] = sum_c W_p[r][c] * x[t][c] for every product p of the group, all with the same cols: x is (n, cols) contiguous.
-/// The input is quantised once for the group and all products share one pass over the pool (q, k, v; gate, up).
-/// Bit-identical for any number of threads, and for a token whatever else is in the batch.
-void multiply(std::span<const Product> group, const float* x, int64_t n, MatmulScratch& scratch, ThreadPool& pool,
-              Priority priority = Priority::kDecode);
+/// y_p[t][r] = sum_c W_p[r][c] * x[t][c] for every product p of the group, all with the same cols: x is (n,
+/// cols) contiguous. The input is quantised once for the group and all products share one pass over the pool
+/// (q, k, v; gate, up). Bit-identical for any number of threads, and for a token whatever else is in the
+/// batch.
+void multiply(std::span<const Product> group, const float* x, int64_t n, MatmulScratch& scratch,
+              ThreadPool& pool, Priority priority = Priority::kDecode);
 
 }  // namespace hearth::kernels

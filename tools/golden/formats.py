@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""Golden decodes of the weight formats, by the gguf package (pip install -r tools/golden/requirements.txt).
+
+Usage: formats.py OUT. Writes lines `NAME <block bytes in hex> <float32 little-endian in hex>`: random bytes as blocks (scales made
+finite), so that every bit of every field is exercised.
+"""
+import sys
+
+import gguf
+import numpy as np
+
+SEED = 20260729
+FORMATS = {  # name -> (blocks, offsets of binary16 scales inside a block)
+    "Q8_0": (4, [0]),
+    "Q4_0": (4, [0]),
+    "Q4_K": (2, [0, 2]),
+    "Q6_K": (2, [208]),
+    "F16": (64, []),
+    "BF16": (64, []),
+}
+
+
+def main() -> None:
+    rng = np.random.default_rng(SEED)
+    with open(sys.argv[1], "w", encoding="ascii") as out:
+        out.write(f"# made by tools/golden/formats.py, seed {SEED}, gguf {gguf.__dict__.get('__version__', '0.19')}, numpy\n")
+        for name, (blocks, scales) in FORMATS.items():
+            kind = gguf.GGMLQuantizationType[name]
+            _, size = gguf.GGML_QUANT_SIZES[kind]
+            data = rng.integers(0, 256, (blocks, size), dtype=np.uint8)
+            for offset in scales:
+                values = rng.normal(0, 0.02, blocks).astype(np.float16)
+                data[:, offset:offset + 2] = values.view(np.uint8).reshape(blocks, 2)
+            if name == "F16":
+                data[:, 1] &= 0xBB  # no infinity, no NaN
+            if name == "BF16":
+                data[:, 1] &= 0xBF
+            decoded = gguf.quants.dequantize(data.reshape(-1), kind).astype("<f4")
+            out.write(f"{name} {data.tobytes().hex()} {decoded.tobytes().hex()}\n")
+
+
+if __name__ == "__main__":
+    main()
