@@ -18,11 +18,11 @@ namespace {
 
 using avx2::first_lanes;
 
-HEARTH_AVX2 inline __m256 load(const float* x, int64_t i, int64_t n) {
+HEARTH_INLINE_AVX2 __m256 load(const float* x, int64_t i, int64_t n) {
   return n - i >= 8 ? _mm256_loadu_ps(x + i) : _mm256_maskload_ps(x + i, first_lanes(n - i));
 }
 
-HEARTH_AVX2 inline void store(float* x, int64_t i, int64_t n, __m256 value) {
+HEARTH_INLINE_AVX2 void store(float* x, int64_t i, int64_t n, __m256 value) {
   if (n - i >= 8) {
     _mm256_storeu_ps(x + i, value);
   } else {
@@ -30,7 +30,7 @@ HEARTH_AVX2 inline void store(float* x, int64_t i, int64_t n, __m256 value) {
   }
 }
 
-HEARTH_AVX2 void rms_norm(const float* x, const float* weight, float eps, float* y, int64_t n) {
+HEARTH_TARGET_AVX2 void rms_norm(const float* x, const float* weight, float eps, float* y, int64_t n) {
   __m256d sum[4] = {_mm256_setzero_pd(), _mm256_setzero_pd(), _mm256_setzero_pd(), _mm256_setzero_pd()};
   for (int64_t i = 0; i < n; i += 8) {
     const __m256 v = load(x, i, n);
@@ -50,7 +50,7 @@ HEARTH_AVX2 void rms_norm(const float* x, const float* weight, float eps, float*
   }
 }
 
-HEARTH_AVX2 void rope_interleaved(float* x, const float* cos, const float* sin, int64_t pairs) {
+HEARTH_TARGET_AVX2 void rope_interleaved(float* x, const float* cos, const float* sin, int64_t pairs) {
   int64_t i = 0;
   for (; i + 4 <= pairs; i += 4) {
     const __m256 v = _mm256_loadu_ps(x + 2 * i);
@@ -69,7 +69,7 @@ HEARTH_AVX2 void rope_interleaved(float* x, const float* cos, const float* sin, 
   }
 }
 
-HEARTH_AVX2 void rope_neox(float* x, const float* cos, const float* sin, int64_t pairs) {
+HEARTH_TARGET_AVX2 void rope_neox(float* x, const float* cos, const float* sin, int64_t pairs) {
   for (int64_t i = 0; i < pairs; i += 8) {
     const __m256 a = load(x, i, pairs);
     const __m256 b = load(x + pairs, i, pairs);
@@ -81,19 +81,19 @@ HEARTH_AVX2 void rope_neox(float* x, const float* cos, const float* sin, int64_t
 }
 
 /// x / (1 + exp(-y)).
-HEARTH_AVX2 inline __m256 times_sigmoid(__m256 x, __m256 y) {
+HEARTH_INLINE_AVX2 __m256 times_sigmoid(__m256 x, __m256 y) {
   const __m256 e = avx2::exp(_mm256_xor_ps(y, _mm256_set1_ps(-0.0f)));
   return _mm256_div_ps(x, _mm256_add_ps(_mm256_set1_ps(1.0f), e));
 }
 
-HEARTH_AVX2 void silu_mul(const float* gate, const float* up, float* y, int64_t n) {
+HEARTH_TARGET_AVX2 void silu_mul(const float* gate, const float* up, float* y, int64_t n) {
   for (int64_t i = 0; i < n; i += 8) {
     const __m256 g = load(gate, i, n);
     store(y, i, n, _mm256_mul_ps(times_sigmoid(g, g), load(up, i, n)));
   }
 }
 
-HEARTH_AVX2 void gelu_tanh_mul(const float* gate, const float* up, float* y, int64_t n) {
+HEARTH_TARGET_AVX2 void gelu_tanh_mul(const float* gate, const float* up, float* y, int64_t n) {
   const __m256 linear = _mm256_set1_ps(2.0f * 0.7978845608028654f);
   const __m256 cubic = _mm256_set1_ps(2.0f * 0.7978845608028654f * 0.044715f);
   for (int64_t i = 0; i < n; i += 8) {
@@ -103,23 +103,23 @@ HEARTH_AVX2 void gelu_tanh_mul(const float* gate, const float* up, float* y, int
   }
 }
 
-HEARTH_AVX2 void add(float* x, const float* y, int64_t n) {
+HEARTH_TARGET_AVX2 void add(float* x, const float* y, int64_t n) {
   for (int64_t i = 0; i < n; i += 8) store(x, i, n, _mm256_add_ps(load(x, i, n), load(y, i, n)));
 }
 
-HEARTH_AVX2 void scale_row(float* x, float factor, int64_t n) {
+HEARTH_TARGET_AVX2 void scale_row(float* x, float factor, int64_t n) {
   const __m256 f = _mm256_set1_ps(factor);
   for (int64_t i = 0; i < n; i += 8) store(x, i, n, _mm256_mul_ps(load(x, i, n), f));
 }
 
-HEARTH_AVX2 void softcap(float* x, float cap, int64_t n) {
+HEARTH_TARGET_AVX2 void softcap(float* x, float cap, int64_t n) {
   const __m256 c = _mm256_set1_ps(cap);
   for (int64_t i = 0; i < n; i += 8) {
     store(x, i, n, _mm256_mul_ps(c, avx2::tanh(_mm256_div_ps(load(x, i, n), c))));
   }
 }
 
-HEARTH_AVX2 float max_of(const float* x, int64_t n) {
+HEARTH_TARGET_AVX2 float max_of(const float* x, int64_t n) {
   const __m256 lowest = _mm256_set1_ps(-std::numeric_limits<float>::infinity());
   __m256 top[4] = {lowest, lowest, lowest, lowest};
   int64_t i = 0;
@@ -135,13 +135,13 @@ HEARTH_AVX2 float max_of(const float* x, int64_t n) {
   return avx2::max_lanes(_mm256_max_ps(_mm256_max_ps(top[0], top[1]), _mm256_max_ps(top[2], top[3])));
 }
 
-HEARTH_AVX2 inline __m256d widen_sum(__m256 v) {
+HEARTH_INLINE_AVX2 __m256d widen_sum(__m256 v) {
   return _mm256_add_pd(_mm256_cvtps_pd(_mm256_castps256_ps128(v)),
                        _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1)));
 }
 
 /// sum(exp(x - top)); the exponentials go to y unless it is null.
-HEARTH_AVX2 double sum_of_exp(const float* x, float* y, float top, int64_t n) {
+HEARTH_TARGET_AVX2 double sum_of_exp(const float* x, float* y, float top, int64_t n) {
   const __m256 t = _mm256_set1_ps(top);
   __m256d sum = _mm256_setzero_pd();
   for (int64_t i = 0; i < n; i += 8) {
@@ -164,12 +164,12 @@ void softmax(const float* x, float* y, int64_t n) {
   scale_row(y, static_cast<float>(1.0 / sum), n);
 }
 
-HEARTH_AVX2 void log_softmax(const float* x, float* y, int64_t n) {
+HEARTH_TARGET_AVX2 void log_softmax(const float* x, float* y, int64_t n) {
   const double total = log_sum_exp(x, n);
   for (int64_t i = 0; i < n; ++i) y[i] = static_cast<float>(static_cast<double>(x[i]) - total);
 }
 
-HEARTH_AVX2 void floats_to_halves(const float* x, uint16_t* y, int64_t n) {
+HEARTH_TARGET_AVX2 void floats_to_halves(const float* x, uint16_t* y, int64_t n) {
   int64_t i = 0;
   for (; i + 8 <= n; i += 8) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(y + i),
@@ -178,7 +178,7 @@ HEARTH_AVX2 void floats_to_halves(const float* x, uint16_t* y, int64_t n) {
   for (; i < n; ++i) y[i] = float_to_half(x[i]);
 }
 
-HEARTH_AVX2 void halves_to_floats(const uint16_t* x, float* y, int64_t n) {
+HEARTH_TARGET_AVX2 void halves_to_floats(const uint16_t* x, float* y, int64_t n) {
   int64_t i = 0;
   for (; i + 8 <= n; i += 8) {
     _mm256_storeu_ps(y + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + i))));

@@ -8,14 +8,14 @@
 
 #include <cstdint>
 
-#define HEARTH_AVX2 __attribute__((target("avx2,fma,f16c")))
+#include "kernels/isa.h"
 
 namespace hearth::kernels::avx2 {
 
 /// exp(min(x, 88)), relative error below kExpRelativeUlps * 2^-23 where the result is a normal number; 0
 /// below -87.3. Cody and Waite reduction x = k ln 2 + r, |r| <= ln 2 / 2, then the degree-6 Taylor-like
 /// minimax polynomial in r.
-HEARTH_AVX2 inline __m256 exp(__m256 x) {
+HEARTH_INLINE_AVX2 __m256 exp(__m256 x) {
   const __m256 clamped = _mm256_min_ps(_mm256_set1_ps(88.0f), x);  // this order lets NaN through
   const __m256 k = _mm256_round_ps(_mm256_mul_ps(clamped, _mm256_set1_ps(1.44269504088896341f)),
                                    _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
@@ -37,7 +37,7 @@ HEARTH_AVX2 inline __m256 exp(__m256 x) {
 }
 
 /// tanh(x) = (1 - e) / (1 + e) with e = exp(-2|x|); absolute error a few 2^-24.
-HEARTH_AVX2 inline __m256 tanh(__m256 x) {
+HEARTH_INLINE_AVX2 __m256 tanh(__m256 x) {
   const __m256 sign = _mm256_and_ps(x, _mm256_set1_ps(-0.0f));
   const __m256 magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x);
   const __m256 e = exp(_mm256_mul_ps(magnitude, _mm256_set1_ps(-2.0f)));
@@ -46,25 +46,25 @@ HEARTH_AVX2 inline __m256 tanh(__m256 x) {
 }
 
 /// Sum and maximum of the lanes, in a fixed order.
-HEARTH_AVX2 inline float sum_lanes(__m256 x) {
+HEARTH_INLINE_AVX2 float sum_lanes(__m256 x) {
   __m128 s = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
   s = _mm_add_ps(s, _mm_movehl_ps(s, s));
   return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
 }
 
-HEARTH_AVX2 inline float max_lanes(__m256 x) {
+HEARTH_INLINE_AVX2 float max_lanes(__m256 x) {
   __m128 s = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
   s = _mm_max_ps(s, _mm_movehl_ps(s, s));
   return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
 
-HEARTH_AVX2 inline double sum_lanes(__m256d x) {
+HEARTH_INLINE_AVX2 double sum_lanes(__m256d x) {
   const __m128d s = _mm_add_pd(_mm256_castpd256_pd128(x), _mm256_extractf128_pd(x, 1));
   return _mm_cvtsd_f64(_mm_add_sd(s, _mm_unpackhi_pd(s, s)));
 }
 
 /// All ones in the first `n` lanes, 0 <= n <= 8: masks for loads and stores of row tails.
-HEARTH_AVX2 inline __m256i first_lanes(int64_t n) {
+HEARTH_INLINE_AVX2 __m256i first_lanes(int64_t n) {
   const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), lane);
 }

@@ -1,0 +1,276 @@
+// Attention over pages against contiguous attention in double with a derived bound, for every format, ISA and
+// head size; and the promise that a token's bits depend on its own prefix only. Unwritten slots hold NaN, so
+// touching one shows.
+#include "kernels/attention/attention.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <tuple>
+#include <vector>
+
+#include "base/rng.h"
+#include "kernels/half.h"
+
+namespace hearth::kernels {
+namespace {
+
+constexpr double kEps = 0x1p-24;
+
+double wide(float x) { return static_cast<double>(x); }
+
+/// Keys and values of one sequence: as contiguous floats and in pages with shuffled block numbers.
+struct Case {
+  const KvFormat* format;
+  AttentionShape shape;
+  int64_t tokens;
+  std::vector<float> q, k, v;  // (tokens, heads or kv_heads, dim)
+  std::vector<std::byte> pages;
+  std::vector<int32_t> blocks;
+  int64_t head_bytes, block_bytes;
+
+  Case(const KvFormat* f, AttentionShape s, int64_t n, uint64_t seed) : format(f), shape(s), tokens(n) {
+    Rng rng(seed);
+    auto fill = [&rng](std::vector<float>& x, int64_t count, bool half) {
+      x.resize(static_cast<size_t>(count));
+      for (float& value : x) {
+        value = static_cast<float>(rng.normal());
+        if (half) value = half_to_float(float_to_half(value));  // so that storing it is exact
+      }
+    };
+    const bool half = f->name == "f16";
+    fill(q, n * s.kv_heads * s.group * s.dims.dim_k, false);
+    fill(k, n * s.kv_heads * s.dims.dim_k, half);
+    fill(v, n * s.kv_heads * s.dims.dim_v, half);
+    head_bytes = f->page_bytes(s.dims);
+    block_bytes = head_bytes * s.kv_heads;
+    const int64_t n_pages = (n + kPageTokens - 1) / kPageTokens;
+    for (int64_t i = 0; i < n_pages; ++i)
+      blocks.push_back(static_cast<int32_t>((i * 7 + 3) % (n_pages * 7 + 1)));
+    const int64_t highest = *std::max_element(blocks.begin(), blocks.end());
+    pages.assign(static_cast<size_t>((highest + 1) * block_bytes), std::byte{0xff});
+  }
+
+  void write(int64_t first, int64_t end, Isa isa) {
+    for (int64_t t = first; t < end; ++t) {
+      for (int32_t h = 0; h < shape.kv_heads; ++h) {
+        const int64_t row = t * shape.kv_heads + h;
+        std::byte* page =
+            pages.data() + blocks[static_cast<size_t>(t / kPageTokens)] * block_bytes + h * head_bytes;
+        format->kernels(isa).write(page, shape.dims, static_cast<int32_t>(t % kPageTokens), 1,
+                                   k.data() + row * shape.dims.dim_k, 0, v.data() + row * shape.dims.dim_v,
+                                   0);
+      }
+    }
+  }
+
+  int64_t q_width() const { return int64_t{shape.kv_heads} * shape.group * shape.dims.dim_k; }
+  int64_t out_width() const { return int64_t{shape.kv_heads} * shape.group * shape.dims.dim_v; }
+
+  AttentionInput input(int64_t first, int64_t count, std::vector<float>& out) const {
+    return {.q = q.data() + first * q_width(),
+            .q_stride = q_width(),
+            .out = out.data() + first * out_width(),
+            .out_stride = out_width(),
+            .tokens = count,
+            .position = first,
+            .pages = pages.data(),
+            .block_bytes = block_bytes,
+            .head_bytes = head_bytes,
+            .blocks = blocks};
+  }
+
+  std::vector<float> outputs() const {
+    return std::vector<float>(static_cast<size_t>(tokens * out_width()), 9e9f);
+  }
+
+  /// Output and error bound of one query head at one position.
+  void reference(int64_t t, int32_t head, std::vector<double>& out, std::vector<double>& bound) const {
+    const int64_t dk = shape.dims.dim_k;
+    const int64_t dv = shape.dims.dim_v;
+    const int64_t kv_head = head / shape.group;
+    const int64_t first = shape.window > 0 ? std::max<int64_t>(0, t - shape.window + 1) : 0;
+    std::vector<double> score;
+    double score_error = 0;
+    for (int64_t j = first; j <= t; ++j) {
+      double sum = 0;
+      double magnitude = 0;
+      for (int64_t d = 0; d < dk; ++d) {
+        const double product = wide(q[static_cast<size_t>(t * q_width() + head * dk + d)]) *
+                               wide(k[static_cast<size_t>((j * shape.kv_heads + kv_head) * dk + d)]) *
+                               wide(shape.scale);
+        sum += product;
+        magnitude += std::abs(product);
+      }
+      double error = static_cast<double>(dk + 2) * kEps * magnitude;
+      if (shape.softcap > 0) {
+        sum = wide(shape.softcap) * std::tanh(sum / wide(shape.softcap));
+        error += 16 * kEps * wide(shape.softcap);
+      }
+      score.push_back(sum);
+      score_error = std::max(score_error, error);
+    }
+    const double top = *std::max_element(score.begin(), score.end());
+    const double low = *std::min_element(score.begin(), score.end());
+    double total = 0;
+    for (double& s : score) total += s = std::exp(s - top);
+    out.assign(static_cast<size_t>(dv), 0.0);
+    bound.assign(static_cast<size_t>(dv), 0.0);
+    // Every weight: its score, the difference to the maximum, exp, one rescale per page and merge per
+    // segment; sums over the keys in float.
+    const auto n = static_cast<double>(score.size());
+    const double relative = 2 * score_error + (2 * (top - low) + n + 8 * (n / kPageTokens + 2) + 16) * kEps;
+    for (size_t j = 0; j < score.size(); ++j) {
+      for (int64_t d = 0; d < dv; ++d) {
+        const double value = score[j] / total *
+                             wide(v[static_cast<size_t>(
+                                 ((first + static_cast<int64_t>(j)) * shape.kv_heads + kv_head) * dv + d)]);
+        out[static_cast<size_t>(d)] += value;
+        bound[static_cast<size_t>(d)] += 2 * relative * std::abs(value) + 1e-30;
+      }
+    }
+  }
+
+  void check(const std::vector<float>& got) const {
+    std::vector<double> want;
+    std::vector<double> bound;
+    for (int64_t t = 0; t < tokens; t += (t % 5 == 0 ? 3 : 11)) {
+      for (int32_t h = 0; h < shape.kv_heads * shape.group; ++h) {
+        reference(t, h, want, bound);
+        for (int64_t d = 0; d < shape.dims.dim_v; ++d) {
+          const float value = got[static_cast<size_t>(t * out_width() + h * shape.dims.dim_v + d)];
+          ASSERT_NEAR(wide(value), want[static_cast<size_t>(d)], bound[static_cast<size_t>(d)])
+              << "token " << t << " head " << h << " dim " << d;
+        }
+      }
+    }
+  }
+};
+
+class AttentionTest : public testing::TestWithParam<std::tuple<const KvFormat*, Isa>> {
+ protected:
+  const KvFormat* format_ = std::get<0>(GetParam());
+  Isa isa_ = std::get<1>(GetParam());
+  ThreadPool pool_{3};
+  AttentionScratch scratch_;
+
+  std::vector<float> prefill(Case& c, int64_t chunk) {
+    auto out = c.outputs();
+    for (int64_t t = 0; t < c.tokens; t += chunk) {
+      const int64_t n = std::min(chunk, c.tokens - t);
+      c.write(t, t + n, isa_);
+      const AttentionInput input = c.input(t, n, out);
+      attend(*format_, c.shape, {&input, 1}, scratch_, pool_, Priority::kPrefill, isa_);
+    }
+    return out;
+  }
+};
+
+AttentionShape shape_of(int32_t kv_heads, int32_t group, PageDims dims, float softcap, int64_t window) {
+  return {kv_heads, group, dims, 1.0f / std::sqrt(static_cast<float>(dims.dim_k)), softcap, window};
+}
+
+TEST_P(AttentionTest, EqualsDoubleForEveryHeadSize) {
+  for (PageDims dims :
+       {PageDims{8, 8}, {64, 64}, {80, 80}, {96, 96}, {128, 128}, {256, 256}, {20, 12}, {3, 5}, {192, 128}}) {
+    for (int32_t group : {1, 2, 3, 4, 5, 7}) {
+      Case c(format_, shape_of(2, group, dims, 0, 0), 150, 1);
+      c.check(prefill(c, 150));
+    }
+  }
+}
+
+TEST_P(AttentionTest, EqualsDoubleAcrossSegmentsWindowsAndCaps) {
+  for (float softcap : {0.0f, 5.0f}) {
+    for (int64_t window : {0, 1, 5, 64, 100, 700}) {
+      Case c(format_, shape_of(1, 2, {16, 16}, softcap, window), 1200, 2);
+      c.check(prefill(c, 1200));
+      c.check(prefill(c, 333));
+    }
+  }
+}
+
+TEST_P(AttentionTest, BitsDoNotDependOnChunks) {
+  const bool fast = isa_ != Isa::kScalar;
+  for (int64_t window : {0, 90, 600}) {
+    for (int32_t group : fast ? std::vector<int32_t>{1, 2, 3, 4, 5, 6, 7} : std::vector<int32_t>{2}) {
+      Case c(format_, shape_of(2, group, fast ? PageDims{40, 24} : PageDims{6, 4}, 0, window), 1100, 3);
+      const auto whole = prefill(c, 1100);
+      for (int64_t chunk : {1, 2, 5, 64, 257}) {
+        const auto cut = prefill(c, chunk);
+        ASSERT_EQ(std::memcmp(whole.data(), cut.data(), whole.size() * sizeof(float)), 0)
+            << "window " << window << " group " << group << " chunk " << chunk;
+      }
+    }
+  }
+}
+
+TEST_P(AttentionTest, BitsDoNotDependOnBatchOrThreads) {
+  const int32_t dim = isa_ == Isa::kScalar ? 8 : 64;
+  const AttentionShape shape = shape_of(2, 3, {dim, dim}, 0, 0);
+  std::vector<Case> cases;
+  std::vector<std::vector<float>> alone;
+  for (int64_t n : {1, 63, 700, 65, 1300}) {
+    cases.emplace_back(format_, shape, n, static_cast<uint64_t>(n));
+    alone.push_back(prefill(cases.back(), n));
+  }
+  for (int threads : {1, 2, 4}) {
+    ThreadPool pool(threads);
+    AttentionScratch scratch;
+    std::vector<std::vector<float>> together;
+    std::vector<AttentionInput> inputs;
+    for (const Case& c : cases) together.push_back(c.outputs());
+    for (size_t i = 0; i < cases.size(); ++i) {
+      // The first half as one long input, the last token (decode) for the others.
+      const int64_t from = i % 2 == 0 ? 0 : cases[i].tokens - 1;
+      inputs.push_back(cases[i].input(from, cases[i].tokens - from, together[i]));
+    }
+    attend(*format_, shape, inputs, scratch, pool, Priority::kDecode, isa_);
+    for (size_t i = 0; i < cases.size(); ++i) {
+      const int64_t from = i % 2 == 0 ? 0 : cases[i].tokens - 1;
+      const auto skip = static_cast<size_t>(from * cases[i].out_width());
+      EXPECT_EQ(std::memcmp(alone[i].data() + skip, together[i].data() + skip,
+                            (alone[i].size() - skip) * sizeof(float)),
+                0)
+          << "input " << i << " threads " << threads;
+    }
+  }
+}
+
+TEST_P(AttentionTest, PagesReadBackAndClamp) {
+  const PageDims dims = {20, 12};
+  std::vector<std::byte> page(static_cast<size_t>(format_->page_bytes(dims)), std::byte{0xff});
+  const PageKernels& kernels = format_->kernels(isa_);
+  Rng rng(5);
+  std::vector<float> k(20 * 5);
+  std::vector<float> v(12 * 5);
+  for (float& x : k) x = half_to_float(float_to_half(static_cast<float>(rng.normal())));
+  for (float& x : v) x = half_to_float(float_to_half(static_cast<float>(rng.normal())));
+  v[3] = 1e9f;
+  kernels.write(page.data(), dims, 6, 5, k.data(), 20, v.data(), 12);
+  for (int32_t i = 0; i < 5; ++i) {
+    std::vector<float> k_back(20);
+    std::vector<float> v_back(12);
+    kernels.read(page.data(), dims, 6 + i, k_back.data(), v_back.data());
+    EXPECT_TRUE(std::equal(k_back.begin(), k_back.end(), k.begin() + 20 * i));
+    for (size_t d = 0; d < 12; ++d) {
+      const float want = v[static_cast<size_t>(12 * i) + d];
+      EXPECT_EQ(v_back[d], want == 1e9f && format_->name == "f16" ? 65504.0f : want);
+    }
+  }
+}
+
+std::string case_name(const testing::TestParamInfo<AttentionTest::ParamType>& test) {
+  return std::string(std::get<0>(test.param)->name) + "_" + std::string(to_string(std::get<1>(test.param)));
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryFormatAndIsa, AttentionTest,
+                         testing::Combine(testing::ValuesIn(kv_formats().begin(), kv_formats().end()),
+                                          testing::ValuesIn(available_isas().begin(),
+                                                            available_isas().end())),
+                         case_name);
+
+}  // namespace
+}  // namespace hearth::kernels

@@ -1,0 +1,278 @@
+// AVX2 variants of f32 and f16 pages. Register tiles of R query rows by N vectors; each accumulator is one
+// chain over the dimensions (scores) or slots (values), so a row's sums are the same whatever tile it falls
+// into.
+#include "kernels/attention/page_layout.h"
+#include "kernels/attention/softmax_step.h"
+#include "kernels/half.h"
+#include "kernels/ops/vector_math_avx2.h"
+
+#if defined(__x86_64__)
+
+#include <algorithm>
+#include <limits>
+
+namespace hearth::kernels {
+
+const PageKernels& page_kernels_f16_avx2();
+const PageKernels& page_kernels_f32_avx2();
+SoftmaxStep softmax_step_avx2();
+
+namespace {
+
+constexpr int32_t kLanes = 8;
+
+HEARTH_INLINE_AVX2 __m256 load8(const float* x) { return _mm256_loadu_ps(x); }
+HEARTH_INLINE_AVX2 __m256 load8(const uint16_t* x) {
+  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x)));
+}
+
+HEARTH_INLINE_AVX2 void store8(float* out, __m256 x) { _mm256_storeu_ps(out, x); }
+HEARTH_INLINE_AVX2 void store8(uint16_t* out, __m256 x) {
+  // With the value as second operand min and max let NaN through.
+  const __m256 clamped =
+      _mm256_max_ps(_mm256_set1_ps(-kLargestHalf), _mm256_min_ps(_mm256_set1_ps(kLargestHalf), x));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out),
+                   _mm256_cvtps_ph(clamped, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+
+/// Writes `n` floats as stored values, `spacing` apart.
+template <typename T>
+HEARTH_TARGET_AVX2 void write_vector(const float* x, int32_t n, T* out, int32_t spacing) {
+  alignas(32) T packed[kLanes];
+  for (int32_t d = 0; d < n; d += kLanes) {
+    const int32_t left = std::min(n - d, kLanes);
+    const __m256 v =
+        left == kLanes ? _mm256_loadu_ps(x + d) : _mm256_maskload_ps(x + d, avx2::first_lanes(left));
+    if (spacing == 1) {
+      store8(out + d, v);  // the row is padded to whole vectors; the tail becomes zeros
+      continue;
+    }
+    store8(packed, v);
+    for (int32_t i = 0; i < left; ++i) out[(d + i) * spacing] = packed[i];
+  }
+}
+
+template <typename T>
+HEARTH_TARGET_AVX2 void write(std::byte* page, PageDims dims, int32_t slot, int32_t n, const float* k,
+                              int64_t k_stride, const float* v, int64_t v_stride) {
+  const PageView<T> view(page, dims);
+  for (int32_t i = 0; i < n; ++i) {
+    write_vector(k + i * k_stride, dims.dim_k, view.key(slot + i), kKeyGroup);
+    write_vector(v + i * v_stride, dims.dim_v, view.value(slot + i), 1);
+  }
+}
+
+float to_float(float stored) { return stored; }
+float to_float(uint16_t stored) { return half_to_float(stored); }
+
+template <typename T>
+void read(const std::byte* page, PageDims dims, int32_t slot, float* k, float* v) {
+  const PageView<const T> view(page, dims);
+  for (int32_t d = 0; d < dims.dim_k; ++d) k[d] = to_float(view.key(slot)[d * kKeyGroup]);
+  for (int32_t d = 0; d < dims.dim_v; ++d) v[d] = to_float(view.value(slot)[d]);
+}
+
+/// Scores of R rows against N groups of 8 keys that start at `keys`.
+template <int R, int N, typename T>
+HEARTH_INLINE_AVX2 void score_tile(const T* keys, int32_t dim, const float* q, float* out) {
+  __m256 acc[R][N];
+  HEARTH_UNROLL
+  for (int r = 0; r < R; ++r) {
+    HEARTH_UNROLL
+    for (int g = 0; g < N; ++g) acc[r][g] = _mm256_setzero_ps();
+  }
+  const int64_t group_stride = int64_t{kKeyGroup} * dim;
+  for (int32_t d = 0; d < dim; ++d) {
+    __m256 key[N];
+    HEARTH_UNROLL
+    for (int g = 0; g < N; ++g) key[g] = load8(keys + g * group_stride + d * kKeyGroup);
+    HEARTH_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const __m256 query = _mm256_broadcast_ss(q + r * dim + d);
+      HEARTH_UNROLL
+      for (int g = 0; g < N; ++g) acc[r][g] = _mm256_fmadd_ps(query, key[g], acc[r][g]);
+    }
+  }
+  HEARTH_UNROLL
+  for (int r = 0; r < R; ++r) {
+    HEARTH_UNROLL
+    for (int g = 0; g < N; ++g) _mm256_storeu_ps(out + r * kPageTokens + g * kKeyGroup, acc[r][g]);
+  }
+}
+
+template <int R, int N, typename T>
+HEARTH_TARGET_AVX2 void score_rows(const T* keys, int32_t dim, const float* q, float* out) {
+  for (int32_t group = 0; group < kPageTokens / kKeyGroup; group += N) {
+    score_tile<R, N>(keys + int64_t{group} * kKeyGroup * dim, dim, q, out + group * kKeyGroup);
+  }
+}
+
+template <typename T>
+HEARTH_TARGET_AVX2 void scores(const std::byte* page, PageDims dims, const float* q, int32_t rows,
+                               float* out) {
+  const T* keys = reinterpret_cast<const T*>(page);
+  const int32_t dim = dims.dim_k;
+  while (rows > 0) {
+    const int32_t step = std::min(rows, 6);
+    switch (step) {
+      case 6:
+        score_rows<6, 2>(keys, dim, q, out);
+        break;
+      case 5:
+        score_rows<5, 2>(keys, dim, q, out);
+        break;
+      case 4:
+        score_rows<4, 2>(keys, dim, q, out);
+        break;
+      case 3:
+        score_rows<3, 4>(keys, dim, q, out);
+        break;
+      case 2:
+        score_rows<2, 4>(keys, dim, q, out);
+        break;
+      default:
+        score_rows<1, 8>(keys, dim, q, out);
+        break;
+    }
+    rows -= step;
+    q += step * dim;
+    out += step * kPageTokens;
+  }
+}
+
+/// acc of R rows, N vectors wide, over the slots; `values` points at the first slot's vectors.
+template <int R, int N, typename T>
+HEARTH_INLINE_AVX2 void value_tile(const T* values, int32_t stride, const float* p, int32_t slots,
+                                   float* out) {
+  __m256 acc[R][N];
+  HEARTH_UNROLL
+  for (int r = 0; r < R; ++r) {
+    HEARTH_UNROLL
+    for (int j = 0; j < N; ++j) acc[r][j] = _mm256_loadu_ps(out + r * stride + j * kLanes);
+  }
+  for (int32_t slot = 0; slot < slots; ++slot) {
+    __m256 value[N];
+    HEARTH_UNROLL
+    for (int j = 0; j < N; ++j) value[j] = load8(values + int64_t{slot} * stride + j * kLanes);
+    HEARTH_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const __m256 weight = _mm256_broadcast_ss(p + r * kPageTokens + slot);
+      HEARTH_UNROLL
+      for (int j = 0; j < N; ++j) acc[r][j] = _mm256_fmadd_ps(weight, value[j], acc[r][j]);
+    }
+  }
+  HEARTH_UNROLL
+  for (int r = 0; r < R; ++r) {
+    HEARTH_UNROLL
+    for (int j = 0; j < N; ++j) _mm256_storeu_ps(out + r * stride + j * kLanes, acc[r][j]);
+  }
+}
+
+/// `values` points at the row of the first slot.
+template <int R, int N, typename T>
+HEARTH_TARGET_AVX2 void value_rows(const T* values, int32_t stride, const float* p, int32_t slots,
+                                   float* out) {
+  int32_t d = 0;
+  for (; d + N * kLanes <= stride; d += N * kLanes) value_tile<R, N>(values + d, stride, p, slots, out + d);
+  for (; d < stride; d += kLanes) value_tile<R, 1>(values + d, stride, p, slots, out + d);
+}
+
+template <typename T>
+HEARTH_TARGET_AVX2 void accumulate(const std::byte* page, PageDims dims, const float* p, int32_t rows,
+                                   int32_t first, int32_t end, float* acc) {
+  const PageView<const T> view(page, dims);
+  const T* values = view.value(first);
+  const int32_t stride = padded_dim(dims.dim_v);
+  const int32_t slots = end - first;
+  p += first;
+  while (rows > 0) {
+    const int32_t step = std::min(rows, 6);
+    switch (step) {
+      case 6:
+        value_rows<6, 2>(values, stride, p, slots, acc);
+        break;
+      case 5:
+        value_rows<5, 2>(values, stride, p, slots, acc);
+        break;
+      case 4:
+        value_rows<4, 2>(values, stride, p, slots, acc);
+        break;
+      case 3:
+        value_rows<3, 4>(values, stride, p, slots, acc);
+        break;
+      case 2:
+        value_rows<2, 4>(values, stride, p, slots, acc);
+        break;
+      default:
+        value_rows<1, 8>(values, stride, p, slots, acc);
+        break;
+    }
+    rows -= step;
+    p += step * kPageTokens;
+    acc += step * stride;
+  }
+}
+
+HEARTH_TARGET_AVX2 void rescale(float* acc, int32_t dim, __m256 factor) {
+  int32_t d = 0;
+  for (; d + kLanes <= dim; d += kLanes)
+    _mm256_storeu_ps(acc + d, _mm256_mul_ps(_mm256_loadu_ps(acc + d), factor));
+  for (; d < dim; ++d) acc[d] *= _mm256_cvtss_f32(factor);
+}
+
+HEARTH_TARGET_AVX2 void step(float* s, int32_t first, int32_t end, float softcap, RowState& state, float* acc,
+                             int32_t dim) {
+  constexpr int kVectors = kPageTokens / kLanes;
+  const __m256 lowest = _mm256_set1_ps(-std::numeric_limits<float>::infinity());
+  if (first >= end) {
+    for (int j = 0; j < kVectors; ++j) _mm256_storeu_ps(s + j * kLanes, _mm256_setzero_ps());
+    return;
+  }
+  __m256 v[kVectors];
+  for (int j = 0; j < kVectors; ++j) v[j] = _mm256_loadu_ps(s + j * kLanes);
+  if (softcap > 0) {
+    const __m256 cap = _mm256_set1_ps(softcap);
+    for (int j = 0; j < kVectors; ++j) v[j] = _mm256_mul_ps(cap, avx2::tanh(_mm256_div_ps(v[j], cap)));
+  }
+  if (first > 0 || end < kPageTokens) {
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const __m256i before = _mm256_set1_epi32(first - 1);
+    const __m256i after = _mm256_set1_epi32(end);
+    for (int j = 0; j < kVectors; ++j) {
+      const __m256i slot = _mm256_add_epi32(lane, _mm256_set1_epi32(j * kLanes));
+      const __m256i inside =
+          _mm256_and_si256(_mm256_cmpgt_epi32(slot, before), _mm256_cmpgt_epi32(after, slot));
+      v[j] = _mm256_blendv_ps(lowest, v[j], _mm256_castsi256_ps(inside));
+    }
+  }
+  __m256 top = v[0];
+  for (int j = 1; j < kVectors; ++j) top = _mm256_max_ps(top, v[j]);
+  const float page_max = avx2::max_lanes(top);
+  if (page_max > state.max) {
+    const __m256 factor = avx2::exp(_mm256_set1_ps(state.max - page_max));
+    state.sum *= _mm256_cvtss_f32(factor);
+    rescale(acc, dim, factor);
+    state.max = page_max;
+  }
+  const __m256 max = _mm256_set1_ps(state.max);
+  __m256 sum = _mm256_setzero_ps();
+  for (int j = 0; j < kVectors; ++j) {
+    const __m256 weight = avx2::exp(_mm256_sub_ps(v[j], max));
+    _mm256_storeu_ps(s + j * kLanes, weight);
+    sum = _mm256_add_ps(sum, weight);
+  }
+  state.sum += avx2::sum_lanes(sum);
+}
+
+template <typename T>
+constexpr PageKernels kAvx2 = {write<T>, read<T>, scores<T>, accumulate<T>};
+
+}  // namespace
+
+const PageKernels& page_kernels_f16_avx2() { return kAvx2<uint16_t>; }
+const PageKernels& page_kernels_f32_avx2() { return kAvx2<float>; }
+SoftmaxStep softmax_step_avx2() { return step; }
+
+}  // namespace hearth::kernels
+
+#endif  // defined(__x86_64__)
