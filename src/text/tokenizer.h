@@ -1,5 +1,6 @@
-// Text to token ids and back: SentencePiece BPE and byte-level BPE, described by GGUF tokenizer metadata (files of Hugging Face
-// and SentencePiece are translated into it, see tokenizer_files.h). Must not know models or sessions.
+// Text to token ids and back: SentencePiece BPE and byte-level BPE, described by GGUF tokenizer metadata
+// (files of Hugging Face and SentencePiece are translated into it, see tokenizer_files.h). Must not know
+// models or sessions.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +26,8 @@ struct EncodeOptions {
 /// Immutable and thread-safe.
 class Tokenizer {
  public:
-  /// Builds from `tokenizer.ggml.*` keys. Errors: kNotFound when there is no tokenizer, kUnsupported for an unknown model or
-  /// pre-tokenizer (named, with those known), kCorrupt for inconsistent tables.
+  /// Builds from `tokenizer.ggml.*` keys. Errors: kNotFound when there is no tokenizer, kUnsupported for an
+  /// unknown model or pre-tokenizer (named, with those known), kCorrupt for inconsistent tables.
   static Result<std::unique_ptr<Tokenizer>> create(const io::Metadata& metadata);
   virtual ~Tokenizer() = default;
 
@@ -51,7 +52,9 @@ class Tokenizer {
 /// Streams token ids to text without ever emitting part of a UTF-8 character.
 class StreamDecoder {
  public:
-  explicit StreamDecoder(const Tokenizer& tokenizer, bool special = false) : tokenizer_(&tokenizer), special_(special) {}
+  /// `continues`: the ids go on from earlier text, so the leading space of the first one is kept.
+  explicit StreamDecoder(const Tokenizer& tokenizer, bool special = false, bool continues = false)
+      : tokenizer_(&tokenizer), special_(special), first_(!continues) {}
   /// Text that became complete with this token (possibly empty).
   std::string push(TokenId id);
   /// What is left at the end; incomplete bytes become U+FFFD.
@@ -60,7 +63,7 @@ class StreamDecoder {
  private:
   const Tokenizer* tokenizer_;
   bool special_;
-  bool first_ = true;
+  bool first_;
   std::string pending_;
 };
 
