@@ -111,6 +111,22 @@ MappedFile::~MappedFile() {
   ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
+void MappedFile::release_pages(std::span<const std::byte> bytes) {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto address = reinterpret_cast<uintptr_t>(bytes.data());
+  const uintptr_t begin = (address + page - 1) / page * page;
+  const uintptr_t end = (address + bytes.size()) / page * page;
+  if (begin >= end) return;
+  const std::lock_guard lock(g_guards_mutex);
+  for (auto* node = static_cast<Guard*>(g_guards.load()); node != nullptr; node = node->next) {
+    const auto first = reinterpret_cast<uintptr_t>(node->begin.load());
+    if (first == 0 || begin < first || end > first + node->size.load()) continue;
+    (void)::madvise(reinterpret_cast<void*>(begin), end - begin,
+                    MADV_DONTNEED);  // advice: failure costs memory only
+    return;
+  }
+}
+
 void install_mapping_guard(void (*on_truncated)(const char* path)) {
   g_on_truncated.store(on_truncated);
   struct sigaction action = {};

@@ -29,6 +29,10 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return bytes_; }
   const std::string& path() const { return path_; }
 
+  /// Gives the memory of the whole pages inside `bytes` back: later reads fetch them from the file again.
+  /// Nothing happens when `bytes` does not lie in a mapped file.
+  static void release_pages(std::span<const std::byte> bytes);
+
  private:
   MappedFile() = default;
   struct Guard;

@@ -50,6 +50,24 @@ TEST(Files, MapsAndRefusesWhatIsNoFile) {
   EXPECT_THAT(MappedFile::open(folder / "pipe").error().message, HasSubstr("regular"));
 }
 
+TEST(Files, ReleasedPagesReadTheSameAgainAndOtherMemoryIsLeftAlone) {
+  const ScratchFolder folder;
+  const std::string text(100000, 'x');
+  ASSERT_TRUE(write_file(folder / "file", text).ok());
+  auto file = MappedFile::open(folder / "file");
+  ASSERT_TRUE(file.ok());
+  const std::span<const std::byte> bytes = (*file)->bytes();
+  const auto as_text = [&] {
+    return std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
+  ASSERT_EQ(as_text(), text);
+  MappedFile::release_pages(bytes.subspan(10));
+  EXPECT_EQ(as_text(), text);
+  const std::string copy = text;
+  MappedFile::release_pages(std::as_bytes(std::span(copy)));
+  EXPECT_EQ(copy, text);  // anonymous memory would have become zero
+}
+
 TEST(AtomicFile, AppearsOnlyWhenCommitted) {
   const ScratchFolder folder;
   ASSERT_TRUE(write_file(folder / "f", "old"));
