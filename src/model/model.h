@@ -63,6 +63,7 @@ class Layer {
 
  private:
   friend class Binder;
+  friend class Model;
   std::array<std::optional<kernels::Matrix>, kWeights> matrices_;
   std::array<std::vector<float>, kVectors> vectors_;
 };
@@ -108,6 +109,8 @@ class Model {
  private:
   friend class Binder;
   Model() = default;
+  template <typename Visit>
+  void for_each_matrix(Visit&& visit) const;
 
   ModelSpec spec_;
   io::Metadata metadata_;

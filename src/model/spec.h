@@ -52,8 +52,10 @@ struct HParams {
   std::vector<bool> rope_layers;      // rope.layers (hearth's own key): which layers rotate; empty: not given
   bool tied_output = false;           // no tensor output.weight
 
-  /// Window of layer `i`: `window` where the layer is windowed, else 0. `default_period` n (0: all layers)
-  /// counts when the metadata gives no pattern.
+  /// Whether layer `i` is a windowed one. `default_period` n (every n-th layer is full; 0: none is) counts
+  /// when the metadata gives no pattern.
+  bool windowed(int64_t i, int64_t default_period) const;
+  /// Window of layer `i`: `window` where it is windowed, else 0.
   int64_t window_of(int64_t i, int64_t default_period) const;
 };
 
