@@ -1,0 +1,225 @@
+// AVX2 drivers of the integer tiles: few columns straight from the packed tile, many columns through expanded panels held in
+// the first-level cache. Both give each output the same float operations in the same order. Knows no tile by name.
+#pragma once
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#include "kernels/gemm/int_panel.h"
+
+namespace hearth::kernels::avx2 {
+
+inline constexpr int64_t kFewColumns = 8;     // up to here weights are read once, from memory; beyond, expanding pays
+inline constexpr int64_t kChunkColumns = 128;  // columns whose partial sums for a group of panels stay in cache
+inline constexpr int64_t kPrefetchBytes = 2048;  // ahead in the weight stream: measured best; hardware alone loses 15%
+
+HEARTH_INLINE_AVX2 __m256i load(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+/// Four bytes to all lanes: done by the load port, free for the arithmetic.
+HEARTH_INLINE_AVX2 __m256i broadcast32(const void* p) {
+  return _mm256_castps_si256(_mm256_broadcast_ss(static_cast<const float*>(p)));
+}
+HEARTH_INLINE_AVX2 __m256 load_halves(const uint16_t* p) {
+  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+/// Two adjacent cache lines ahead in the weight stream.
+HEARTH_INLINE_AVX2 void prefetch_ahead(const void* p) {
+  _mm_prefetch(static_cast<const char*>(p) + kPrefetchBytes, _MM_HINT_T0);
+  _mm_prefetch(static_cast<const char*>(p) + kPrefetchBytes + 64, _MM_HINT_T0);
+}
+
+// The hot arithmetic is spelled as volatile asm so that the compiler keeps source order and only allocates registers. From
+// plain intrinsics GCC rebuilds the chains of additions as trees and spills every accumulator (1.6 times slower).
+HEARTH_INLINE_AVX2 __m256i maddubs(__m256i codes, __m256i x) {
+  __m256i t;
+  asm volatile("vpmaddubsw %2,%1,%0" : "=x"(t) : "x"(codes), "x"(x));
+  return t;
+}
+HEARTH_INLINE_AVX2 __m256i madd(__m256i a, __m256i b) {
+  __m256i t;
+  asm volatile("vpmaddwd %2,%1,%0" : "=x"(t) : "x"(a), "x"(b));
+  return t;
+}
+HEARTH_INLINE_AVX2 void add16(__m256i& sum, __m256i t) { asm volatile("vpaddw %1,%0,%0" : "+x"(sum) : "x"(t)); }
+HEARTH_INLINE_AVX2 void add32(__m256i& sum, __m256i t) { asm volatile("vpaddd %1,%0,%0" : "+x"(sum) : "x"(t)); }
+HEARTH_INLINE_AVX2 void keep_in_register(__m256i& v) { asm volatile("" : "+x"(v)); }
+
+struct Nibbles {
+  __m256i low, high;
+};
+HEARTH_INLINE_AVX2 Nibbles nibbles(const uint8_t* vector) {
+  const __m256i v = load(vector);
+  const __m256i mask = _mm256_set1_epi8(15);
+  return {_mm256_and_si256(v, mask), _mm256_and_si256(_mm256_srli_epi16(v, 4), mask)};
+}
+
+/// Stores eight rows of one column, or as many as the matrix has.
+HEARTH_INLINE_AVX2 void store_rows(const TileJob& job, int64_t panel, int64_t t, __m256 sum) {
+  float* y = job.y + t * job.y_stride + panel * kPanelRows;
+  const int64_t rows = job.rows - panel * kPanelRows;
+  if (rows >= kPanelRows) {
+    _mm256_storeu_ps(y, sum);
+    return;
+  }
+  float lanes[kPanelRows];
+  _mm256_storeu_ps(lanes, sum);
+  std::memcpy(y, lanes, static_cast<size_t>(rows) * sizeof(float));
+}
+
+/// P x N sums of 16-bit products of four-bit codes over one group: each dword of x meets P code vectors, each code vector N
+/// dwords; the P * N sums stay in registers. Eight products of a code (<= 15) and |x| <= 127 fit 16 bits: 8 * 2 * 15 * 127 = 30480.
+template <int P, int N, typename Codes8>
+HEARTH_INLINE_AVX2 void dot_group(const Codes8& codes, const ActivationBlock* a, int g, __m256i (&s)[P][N]) {
+  constexpr int kTogether = N % 2 == 0 && P <= 2 ? 2 : 1;  // columns whose broadcasts and products are issued together
+  HEARTH_UNROLL for (int j = 0; j < kVectorsPerGroup; ++j) {
+    __m256i w[P];
+    HEARTH_UNROLL for (int p = 0; p < P; ++p) {
+      w[p] = codes(p, j);
+      keep_in_register(w[p]);
+    }
+    HEARTH_UNROLL for (int n = 0; n < N; n += kTogether) {
+      __m256i x[kTogether], t[kTogether][P];
+      HEARTH_UNROLL for (int i = 0; i < kTogether; ++i) {
+        x[i] = broadcast32(a[n + i].q + g * kGroup + 4 * j);
+        keep_in_register(x[i]);
+      }
+      HEARTH_UNROLL for (int i = 0; i < kTogether; ++i) {
+        HEARTH_UNROLL for (int p = 0; p < P; ++p) t[i][p] = maddubs(w[p], x[i]);
+      }
+      HEARTH_UNROLL for (int i = 0; i < kTogether; ++i) {
+        HEARTH_UNROLL for (int p = 0; p < P; ++p) {
+          if (j == 0) {
+            s[p][n + i] = t[i][p];
+          } else {
+            add16(s[p][n + i], t[i][p]);
+          }
+        }
+      }
+    }
+  }
+}
+
+/// K is a tile's kernels:
+///   using Layout;                       the tile layout (int_panel.h)
+///   struct Expanded;                    a tile with codes and scales widened, made once and used by many columns
+///   static constexpr int64_t kPanels;   expanded together, so that they fill most of the first-level cache
+///   static void expand(const std::byte* tile, int groups, Expanded& out);
+///   template <int N> struct Columns;    N columns of one block in the form the kernel reads: { void set(a, groups); }
+///   template <int P, int N> static void many(const Expanded* w, const Columns<N>& x, int groups, float* sums);  [P][N][8] +=
+///   template <int N> static void few(const std::byte* tile, int groups, const ActivationBlock* a, __m256* sums);  [N] +=
+template <typename K>
+struct IntKernels {
+  using Layout = typename K::Layout;
+  static constexpr int64_t kTileBytes = Layout::bytes(kCodesGroups);
+
+  template <int N>
+  HEARTH_TARGET_AVX2 static void few_columns(const TileJob& job, int64_t panel, int64_t t) {
+    const Activations& input = *job.input;
+    const std::byte* w = job.packed + panel * job.panel_bytes;
+    __m256 sums[N];
+    HEARTH_UNROLL for (int i = 0; i < N; ++i) sums[i] = _mm256_setzero_ps();
+    const int64_t whole = input.cols / kCodesColumns;
+    for (int64_t tile = 0; tile < whole; ++tile, w += kTileBytes) {
+      K::template few<N>(w, kCodesGroups, input.at(tile, t), sums);
+    }
+    const int rest = static_cast<int>(input.cols % kCodesColumns / kGroup);
+    if (rest) K::template few<N>(w, rest, input.at(whole, t), sums);
+    HEARTH_UNROLL for (int i = 0; i < N; ++i) store_rows(job, panel, t + i, sums[i]);
+  }
+
+  HEARTH_TARGET_AVX2 static void few_all(const TileJob& job) {
+    for (int64_t panel = job.panel_begin; panel < job.panel_end; ++panel) {
+      int64_t t = 0;
+      for (; t + 4 <= job.input->n; t += 4) few_columns<4>(job, panel, t);
+      if (t + 2 <= job.input->n) {
+        few_columns<2>(job, panel, t);
+        t += 2;
+      }
+      if (t < job.input->n) few_columns<1>(job, panel, t);
+    }
+  }
+
+  /// N columns against all expanded panels; `sums` is [panel][column][8] of these N columns.
+  template <int N>
+  HEARTH_TARGET_AVX2 static void columns(const typename K::Expanded* w, int64_t panels, const ActivationBlock* a, int groups,
+                                         float* sums) {
+    typename K::template Columns<N> x;
+    x.set(a, groups);
+    int64_t p = 0;
+    for (; p + 2 <= panels; p += 2, sums += 2 * N * kPanelRows) K::template many<2, N>(w + p, x, groups, sums);
+    if (p < panels) K::template many<1, N>(w + p, x, groups, sums);
+  }
+
+  /// One block of 256 columns of weights against columns [t, t + count) of the input.
+  HEARTH_TARGET_AVX2 static void block(const typename K::Expanded* w, int64_t panels, const ActivationBlock* a, int64_t count,
+                                       int groups, float* sums) {
+    const int64_t stride = panels * kPanelRows;
+    int64_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+      for (int line = 0; line < 4 * static_cast<int>(sizeof(ActivationBlock)); line += 64) {
+        _mm_prefetch(reinterpret_cast<const char*>(a + i + 4) + line, _MM_HINT_T0);
+      }
+      columns<4>(w, panels, a + i, groups, sums + i * stride);
+    }
+    if (i + 2 <= count) {
+      columns<2>(w, panels, a + i, groups, sums + i * stride);
+      i += 2;
+    }
+    if (i < count) columns<1>(w, panels, a + i, groups, sums + i * stride);
+  }
+
+  /// Copies [column group][panel][column in group][8] sums out.
+  HEARTH_TARGET_AVX2 static void store_block(const TileJob& job, int64_t panel, int64_t panels, int64_t t, int64_t count,
+                                             const float* sums) {
+    for (int64_t i = 0; i < count;) {
+      const int64_t together = count - i >= 4 ? 4 : count - i >= 2 ? 2 : 1;
+      for (int64_t p = 0; p < panels; ++p) {
+        for (int64_t c = 0; c < together; ++c, sums += kPanelRows) {
+          store_rows(job, panel + p, t + i + c, _mm256_loadu_ps(sums));
+        }
+      }
+      i += together;
+    }
+  }
+
+  HEARTH_TARGET_AVX2 static void many_columns(const TileJob& job, int64_t panel, int64_t panels) {
+    alignas(64) typename K::Expanded expanded[K::kPanels];
+    alignas(64) float sums[K::kPanels * kPanelRows * kChunkColumns];
+    const Activations& input = *job.input;
+    for (int64_t t = 0; t < input.n; t += kChunkColumns) {
+      const int64_t count = std::min(kChunkColumns, input.n - t);
+      std::memset(sums, 0, static_cast<size_t>(panels * kPanelRows * count) * sizeof(float));
+      for (int64_t tile = 0; tile < blocks_of(input.cols); ++tile) {
+        const int groups = IntPanel<Layout>::groups_at(input.cols, tile);
+        for (int64_t p = 0; p < panels; ++p) {
+          const std::byte* packed = job.packed + (panel + p) * job.panel_bytes + tile * kTileBytes;
+          for (int64_t line = 0; line < kTileBytes; line += 64) _mm_prefetch(packed + kTileBytes + line, _MM_HINT_T0);
+          K::expand(packed, groups, expanded[p]);
+        }
+        block(expanded, panels, input.at(tile, t), count, groups, sums);
+      }
+      store_block(job, panel, panels, t, count, sums);
+    }
+  }
+
+  HEARTH_TARGET_AVX2 static void multiply(const TileJob& job) {
+    if (job.input->n <= kFewColumns) {
+      few_all(job);
+      return;
+    }
+    for (int64_t panel = job.panel_begin; panel < job.panel_end; panel += K::kPanels) {
+      many_columns(job, panel, std::min(K::kPanels, job.panel_end - panel));
+    }
+  }
+};
+
+/// The columns of most tiles: as they are.
+template <int N>
+struct PlainColumns {
+  const ActivationBlock* a;
+  HEARTH_INLINE_AVX2 void set(const ActivationBlock* first, int) { a = first; }
+};
+
+}  // namespace hearth::kernels::avx2
+
+#endif  // defined(__x86_64__)
