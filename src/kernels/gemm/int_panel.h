@@ -1,5 +1,6 @@
-// What the integer tiles share: a panel of eight rows is a run of tiles of 256 columns (the last may have fewer groups of 32),
-// packed from codes, decoded and multiplied one tile at a time. Portable part. Knows no tile by name.
+// What the integer tiles share: a panel of eight rows is a run of tiles of 256 columns (the last may have
+// fewer groups of 32), packed from codes, decoded and multiplied one tile at a time. Portable part. Knows no
+// tile by name.
 #pragma once
 
 #include <algorithm>
@@ -11,18 +12,19 @@
 
 namespace hearth::kernels {
 
-/// Columns c, c + 1, .. c + 3 of eight rows lie together in 32 bytes: byte 4 r + i. One activation dword, broadcast, then meets
-/// all eight rows without a shuffle, and the sums of the eight rows stay in their own lanes.
+/// Columns c, c + 1, .. c + 3 of eight rows lie together in 32 bytes: byte 4 r + i. One activation dword,
+/// broadcast, then meets all eight rows without a shuffle, and the sums of the eight rows stay in their own
+/// lanes.
 inline constexpr int kVectorBytes = 32;
 inline constexpr int kVectorsPerGroup = 8;
 
 /// T is a tile layout:
-///   static int64_t bytes(int groups);                                   of a tile with `groups` groups of 32 columns
-///   static void pack(const Codes* rows, int groups, std::byte* tile);   rows[8]
-///   static void decode(const std::byte* tile, int groups, int r, float* out);
-///   static float accumulate(const std::byte* tile, int groups, int r, const ActivationBlock& a, float sum);
-/// accumulate() adds one tile's products for row r to sum: the definition of the tile's arithmetic, to the bit. Sums over a
-/// group are exact integers, so only the float operations need a fixed order.
+///   static int64_t bytes(int groups);                                   of a tile with `groups` groups of 32
+///   columns static void pack(const Codes* rows, int groups, std::byte* tile);   rows[8] static void
+///   decode(const std::byte* tile, int groups, int r, float* out); static float accumulate(const std::byte*
+///   tile, int groups, int r, const ActivationBlock& a, float sum);
+/// accumulate() adds one tile's products for row r to sum: the definition of the tile's arithmetic, to the
+/// bit. Sums over a group are exact integers, so only the float operations need a fixed order.
 template <typename T>
 struct IntPanel {
   static int groups_at(int64_t cols, int64_t tile) {
@@ -35,7 +37,8 @@ struct IntPanel {
     return whole * T::bytes(kCodesGroups) + (rest ? T::bytes(rest) : 0);
   }
 
-  static void pack(const Format& format, const std::byte* src, int64_t row_bytes, int rows, int64_t cols, std::byte* panel) {
+  static void pack(const Format& format, const std::byte* src, int64_t row_bytes, int rows, int64_t cols,
+                   std::byte* panel) {
     const int64_t tile_bytes_on_disk = int64_t{kCodesColumns} / format.block_elems * format.block_bytes;
     Codes codes[kPanelRows];
     std::memset(codes, 0, sizeof(codes));

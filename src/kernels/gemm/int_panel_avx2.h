@@ -1,5 +1,6 @@
-// AVX2 drivers of the integer tiles: few columns straight from the packed tile, many columns through expanded panels held in
-// the first-level cache. Both give each output the same float operations in the same order. Knows no tile by name.
+// AVX2 drivers of the integer tiles: few columns straight from the packed tile, many columns through expanded
+// panels held in the first-level cache. Both give each output the same float operations in the same order.
+// Knows no tile by name.
 #pragma once
 
 #if defined(__x86_64__)
@@ -10,9 +11,12 @@
 
 namespace hearth::kernels::avx2 {
 
-inline constexpr int64_t kFewColumns = 8;     // up to here weights are read once, from memory; beyond, expanding pays
-inline constexpr int64_t kChunkColumns = 128;  // columns whose partial sums for a group of panels stay in cache
-inline constexpr int64_t kPrefetchBytes = 2048;  // ahead in the weight stream: measured best; hardware alone loses 15%
+inline constexpr int64_t kFewColumns =
+    8;  // up to here weights are read once, from memory; beyond, expanding pays
+inline constexpr int64_t kChunkColumns =
+    128;  // columns whose partial sums for a group of panels stay in cache
+inline constexpr int64_t kPrefetchBytes =
+    2048;  // ahead in the weight stream: measured best; hardware alone loses 15%
 
 HEARTH_INLINE_AVX2 __m256i load(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
 /// Four bytes to all lanes: done by the load port, free for the arithmetic.
@@ -28,8 +32,9 @@ HEARTH_INLINE_AVX2 void prefetch_ahead(const void* p) {
   _mm_prefetch(static_cast<const char*>(p) + kPrefetchBytes + 64, _MM_HINT_T0);
 }
 
-// The hot arithmetic is spelled as volatile asm so that the compiler keeps source order and only allocates registers. From
-// plain intrinsics GCC rebuilds the chains of additions as trees and spills every accumulator (1.6 times slower).
+// The hot arithmetic is spelled as volatile asm so that the compiler keeps source order and only allocates
+// registers. From plain intrinsics GCC rebuilds the chains of additions as trees and spills every accumulator
+// (1.6 times slower).
 HEARTH_INLINE_AVX2 __m256i maddubs(__m256i codes, __m256i x) {
   __m256i t;
   asm volatile("vpmaddubsw %2,%1,%0" : "=x"(t) : "x"(codes), "x"(x));
@@ -40,8 +45,12 @@ HEARTH_INLINE_AVX2 __m256i madd(__m256i a, __m256i b) {
   asm volatile("vpmaddwd %2,%1,%0" : "=x"(t) : "x"(a), "x"(b));
   return t;
 }
-HEARTH_INLINE_AVX2 void add16(__m256i& sum, __m256i t) { asm volatile("vpaddw %1,%0,%0" : "+x"(sum) : "x"(t)); }
-HEARTH_INLINE_AVX2 void add32(__m256i& sum, __m256i t) { asm volatile("vpaddd %1,%0,%0" : "+x"(sum) : "x"(t)); }
+HEARTH_INLINE_AVX2 void add16(__m256i& sum, __m256i t) {
+  asm volatile("vpaddw %1,%0,%0" : "+x"(sum) : "x"(t));
+}
+HEARTH_INLINE_AVX2 void add32(__m256i& sum, __m256i t) {
+  asm volatile("vpaddd %1,%0,%0" : "+x"(sum) : "x"(t));
+}
 HEARTH_INLINE_AVX2 void keep_in_register(__m256i& v) { asm volatile("" : "+x"(v)); }
 
 struct Nibbles {
@@ -66,11 +75,13 @@ HEARTH_INLINE_AVX2 void store_rows(const TileJob& job, int64_t panel, int64_t t,
   std::memcpy(y, lanes, static_cast<size_t>(rows) * sizeof(float));
 }
 
-/// P x N sums of 16-bit products of four-bit codes over one group: each dword of x meets P code vectors, each code vector N
-/// dwords; the P * N sums stay in registers. Eight products of a code (<= 15) and |x| <= 127 fit 16 bits: 8 * 2 * 15 * 127 = 30480.
+/// P x N sums of 16-bit products of four-bit codes over one group: each dword of x meets P code vectors, each
+/// code vector N dwords; the P * N sums stay in registers. Eight products of a code (<= 15) and |x| <= 127
+/// fit 16 bits: 8 * 2 * 15 * 127 = 30480.
 template <int P, int N, typename Codes8>
 HEARTH_INLINE_AVX2 void dot_group(const Codes8& codes, const ActivationBlock* a, int g, __m256i (&s)[P][N]) {
-  constexpr int kTogether = N % 2 == 0 && P <= 2 ? 2 : 1;  // columns whose broadcasts and products are issued together
+  constexpr int kTogether =
+      N % 2 == 0 && P <= 2 ? 2 : 1;  // columns whose broadcasts and products are issued together
   HEARTH_UNROLL for (int j = 0; j < kVectorsPerGroup; ++j) {
     __m256i w[P];
     HEARTH_UNROLL for (int p = 0; p < P; ++p) {
@@ -101,12 +112,13 @@ HEARTH_INLINE_AVX2 void dot_group(const Codes8& codes, const ActivationBlock* a,
 
 /// K is a tile's kernels:
 ///   using Layout;                       the tile layout (int_panel.h)
-///   struct Expanded;                    a tile with codes and scales widened, made once and used by many columns
-///   static constexpr int64_t kPanels;   expanded together, so that they fill most of the first-level cache
-///   static void expand(const std::byte* tile, int groups, Expanded& out);
-///   template <int N> struct Columns;    N columns of one block in the form the kernel reads: { void set(a, groups); }
-///   template <int P, int N> static void many(const Expanded* w, const Columns<N>& x, int groups, float* sums);  [P][N][8] +=
-///   template <int N> static void few(const std::byte* tile, int groups, const ActivationBlock* a, __m256* sums);  [N] +=
+///   struct Expanded;                    a tile with codes and scales widened, made once and used by many
+///   columns static constexpr int64_t kPanels;   expanded together, so that they fill most of the first-level
+///   cache static void expand(const std::byte* tile, int groups, Expanded& out); template <int N> struct
+///   Columns;    N columns of one block in the form the kernel reads: { void set(a, groups); } template <int
+///   P, int N> static void many(const Expanded* w, const Columns<N>& x, int groups, float* sums);  [P][N][8]
+///   += template <int N> static void few(const std::byte* tile, int groups, const ActivationBlock* a, __m256*
+///   sums);  [N] +=
 template <typename K>
 struct IntKernels {
   using Layout = typename K::Layout;
@@ -141,18 +153,19 @@ struct IntKernels {
 
   /// N columns against all expanded panels; `sums` is [panel][column][8] of these N columns.
   template <int N>
-  HEARTH_TARGET_AVX2 static void columns(const typename K::Expanded* w, int64_t panels, const ActivationBlock* a, int groups,
-                                         float* sums) {
+  HEARTH_TARGET_AVX2 static void columns(const typename K::Expanded* w, int64_t panels,
+                                         const ActivationBlock* a, int groups, float* sums) {
     typename K::template Columns<N> x;
     x.set(a, groups);
     int64_t p = 0;
-    for (; p + 2 <= panels; p += 2, sums += 2 * N * kPanelRows) K::template many<2, N>(w + p, x, groups, sums);
+    for (; p + 2 <= panels; p += 2, sums += 2 * N * kPanelRows)
+      K::template many<2, N>(w + p, x, groups, sums);
     if (p < panels) K::template many<1, N>(w + p, x, groups, sums);
   }
 
   /// One block of 256 columns of weights against columns [t, t + count) of the input.
-  HEARTH_TARGET_AVX2 static void block(const typename K::Expanded* w, int64_t panels, const ActivationBlock* a, int64_t count,
-                                       int groups, float* sums) {
+  HEARTH_TARGET_AVX2 static void block(const typename K::Expanded* w, int64_t panels,
+                                       const ActivationBlock* a, int64_t count, int groups, float* sums) {
     const int64_t stride = panels * kPanelRows;
     int64_t i = 0;
     for (; i + 4 <= count; i += 4) {
@@ -169,8 +182,8 @@ struct IntKernels {
   }
 
   /// Copies [column group][panel][column in group][8] sums out.
-  HEARTH_TARGET_AVX2 static void store_block(const TileJob& job, int64_t panel, int64_t panels, int64_t t, int64_t count,
-                                             const float* sums) {
+  HEARTH_TARGET_AVX2 static void store_block(const TileJob& job, int64_t panel, int64_t panels, int64_t t,
+                                             int64_t count, const float* sums) {
     for (int64_t i = 0; i < count;) {
       const int64_t together = count - i >= 4 ? 4 : count - i >= 2 ? 2 : 1;
       for (int64_t p = 0; p < panels; ++p) {
@@ -193,7 +206,8 @@ struct IntKernels {
         const int groups = IntPanel<Layout>::groups_at(input.cols, tile);
         for (int64_t p = 0; p < panels; ++p) {
           const std::byte* packed = job.packed + (panel + p) * job.panel_bytes + tile * kTileBytes;
-          for (int64_t line = 0; line < kTileBytes; line += 64) _mm_prefetch(packed + kTileBytes + line, _MM_HINT_T0);
+          for (int64_t line = 0; line < kTileBytes; line += 64)
+            _mm_prefetch(packed + kTileBytes + line, _MM_HINT_T0);
           K::expand(packed, groups, expanded[p]);
         }
         block(expanded, panels, input.at(tile, t), count, groups, sums);

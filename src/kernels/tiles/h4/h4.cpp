@@ -24,7 +24,8 @@ void H4::decode(const std::byte* tile, int groups, int r, float* out) {
   for (int g = 0; g < groups; ++g) {
     const float scale = d * static_cast<float>(t.sc[g][r]);
     const float min = m * static_cast<float>(t.mn[g][r]);
-    for (int k = 0; k < kGroup; ++k) out[g * kGroup + k] = scale * static_cast<float>(nibble_at(t.q[g], r, k)) - min;
+    for (int k = 0; k < kGroup; ++k)
+      out[g * kGroup + k] = scale * static_cast<float>(nibble_at(t.q[g], r, k)) - min;
   }
 }
 

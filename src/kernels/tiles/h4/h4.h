@@ -1,6 +1,7 @@
 // Tile h4: linear four-bit codes with integer sub-scales and minima, 4.625 bits per weight:
 //   w[r][k] = d[r] * sc[g][r] * q[r][k] - m[r] * mn[g][r],  g = k / 32, q in 0..15, sc and mn in 0..63
-// Lossless for formats of that shape. Source of the idea: notes on the house format (eight rows interleaved, no shuffles).
+// Lossless for formats of that shape. Source of the idea: notes on the house format (eight rows interleaved,
+// no shuffles).
 #pragma once
 
 #include "kernels/gemm/int_panel.h"

@@ -1,5 +1,5 @@
-// Tile h4 for AVX2. One multiply-add by the 16-bit sub-scales widens the sums of eight products and applies the scale at once.
-// Must not know formats by name.
+// Tile h4 for AVX2. One multiply-add by the 16-bit sub-scales widens the sums of eight products and applies
+// the scale at once. Must not know formats by name.
 #include "kernels/tiles/h4/h4.h"
 
 #if defined(__x86_64__)
@@ -63,7 +63,8 @@ struct Kernels {
 #pragma GCC unroll 1
     for (int g = 0; g < groups; ++g) {
       __m256i s[P][N];
-      dot_group<P, N>([&](int p, int j) __attribute__((target("avx2,fma,f16c"))) { return load(w[p].q[g][j]); }, a, g, s);
+      dot_group<P, N>(
+          [&](int p, int j) __attribute__((target("avx2,fma,f16c"))) { return load(w[p].q[g][j]); }, a, g, s);
       HEARTH_UNROLL for (int p = 0; p < P; ++p) {
         HEARTH_UNROLL for (int n = 0; n < N; ++n) {
           const __m256 scaled = _mm256_cvtepi32_ps(_mm256_madd_epi16(s[p][n], load(w[p].sc[g])));
@@ -94,7 +95,8 @@ struct Kernels {
   }
 
   template <int N>
-  HEARTH_INLINE_AVX2 static void few(const std::byte* tile, int groups, const ActivationBlock* a, __m256* sums) {
+  HEARTH_INLINE_AVX2 static void few(const std::byte* tile, int groups, const ActivationBlock* a,
+                                     __m256* sums) {
     const auto& t = *reinterpret_cast<const H4Tile*>(tile);
     __m256 codes[N], minima[N];
     HEARTH_UNROLL for (int n = 0; n < N; ++n) codes[n] = minima[n] = _mm256_setzero_ps();

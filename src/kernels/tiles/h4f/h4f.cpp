@@ -1,4 +1,5 @@
-// Tile h4f, portable: packing, exact rows and the definition of its arithmetic. Must not know formats by name.
+// Tile h4f, portable: packing, exact rows and the definition of its arithmetic. Must not know formats by
+// name.
 #include "kernels/tiles/h4f/h4f.h"
 
 namespace hearth::kernels {

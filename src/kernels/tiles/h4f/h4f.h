@@ -13,8 +13,12 @@ struct H4F {
   static constexpr int kZero = 8;
 
   /// binary16 scales (groups, 8), padded to whole vectors, then nibble vectors (groups, 4).
-  static constexpr int64_t scale_bytes(int groups) { return (int64_t{groups} * kPanelRows * 2 + 31) / 32 * 32; }
-  static constexpr int64_t bytes(int groups) { return scale_bytes(groups) + int64_t{groups} * 4 * kVectorBytes; }
+  static constexpr int64_t scale_bytes(int groups) {
+    return (int64_t{groups} * kPanelRows * 2 + 31) / 32 * 32;
+  }
+  static constexpr int64_t bytes(int groups) {
+    return scale_bytes(groups) + int64_t{groups} * 4 * kVectorBytes;
+  }
   static const uint16_t* scales(const std::byte* tile, int group) {
     return reinterpret_cast<const uint16_t*>(tile) + group * kPanelRows;
   }

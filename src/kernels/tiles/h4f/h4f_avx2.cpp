@@ -1,5 +1,5 @@
-// Tile h4f for AVX2: eight products add up in 16 bits, one multiply-add by ones widens them, and the zero point of the codes is
-// taken off the integer sum, exactly. Must not know formats by name.
+// Tile h4f for AVX2: eight products add up in 16 bits, one multiply-add by ones widens them, and the zero
+// point of the codes is taken off the integer sum, exactly. Must not know formats by name.
 #include "kernels/tiles/h4f/h4f.h"
 
 #if defined(__x86_64__)
@@ -47,7 +47,8 @@ struct Kernels {
 #pragma GCC unroll 1
     for (int g = 0; g < groups; ++g) {
       __m256i s[P][N];
-      dot_group<P, N>([&](int p, int j) __attribute__((target("avx2,fma,f16c"))) { return load(w[p].q[g][j]); }, a, g, s);
+      dot_group<P, N>(
+          [&](int p, int j) __attribute__((target("avx2,fma,f16c"))) { return load(w[p].q[g][j]); }, a, g, s);
       HEARTH_UNROLL for (int p = 0; p < P; ++p) {
         HEARTH_UNROLL for (int n = 0; n < N; ++n) {
           float* sum = sums + (p * N + n) * kPanelRows;
@@ -58,7 +59,8 @@ struct Kernels {
   }
 
   template <int N>
-  HEARTH_INLINE_AVX2 static void few(const std::byte* tile, int groups, const ActivationBlock* a, __m256* sums) {
+  HEARTH_INLINE_AVX2 static void few(const std::byte* tile, int groups, const ActivationBlock* a,
+                                     __m256* sums) {
 #pragma GCC unroll 1
     for (int g = 0; g < groups; ++g) {
       const H4F::ConstVectors q = H4F::vectors(tile, groups, g);
@@ -82,7 +84,8 @@ struct Kernels {
         }
       }
       const __m256 d = load_halves(H4F::scales(tile, g));
-      HEARTH_UNROLL for (int n = 0; n < N; ++n) sums[n] = fold(_mm256_add_epi16(s[n][0], s[n][1]), a[n], g, d, sums[n]);
+      HEARTH_UNROLL for (int n = 0; n < N; ++n) sums[n] =
+          fold(_mm256_add_epi16(s[n][0], s[n][1]), a[n], g, d, sums[n]);
     }
     prefetch_ahead(tile);
   }

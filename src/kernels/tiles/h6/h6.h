@@ -1,6 +1,7 @@
 // Tile h6: linear six-bit codes with a signed byte scale per 16 columns, 6.625 bits per weight:
 //   w[r][k] = d[r] * sc[k / 16][r] * (q[r][k] - 32),  q in 0..63
-// Lossless for formats of that shape. Two products of a code and an activation add up in 16 bits (4 * 63 * 127 = 32004).
+// Lossless for formats of that shape. Two products of a code and an activation add up in 16 bits (4 * 63 *
+// 127 = 32004).
 #pragma once
 
 #include "kernels/gemm/int_panel.h"
@@ -11,8 +12,9 @@ struct alignas(32) H6Tile {
   uint16_t d[kPanelRows];  // binary16
   int8_t sc[kCodesGroups][2][kPanelRows];
   uint8_t padding[16];
-  uint8_t low[kCodesGroups][4][kVectorBytes];   // nibble vectors: the low four bits
-  uint8_t high[kCodesGroups][2][kVectorBytes];  // top two bits: vector v, field f (bits 2f) belong to columns 4 (4 v + f)..
+  uint8_t low[kCodesGroups][4][kVectorBytes];  // nibble vectors: the low four bits
+  uint8_t high[kCodesGroups][2]
+              [kVectorBytes];  // top two bits: vector v, field f (bits 2f) belong to columns 4 (4 v + f)..
 };
 static_assert(sizeof(H6Tile) == 1696);
 

@@ -1,5 +1,6 @@
-// Tile h6 for AVX2: two products of six-bit codes add up in 16 bits, then one multiply-add by the sub-scales widens and scales
-// them. The zero point is taken off as (2 sc) * (16 * sum of x), which fits 16 bits and is exact. Must not know formats by name.
+// Tile h6 for AVX2: two products of six-bit codes add up in 16 bits, then one multiply-add by the sub-scales
+// widens and scales them. The zero point is taken off as (2 sc) * (16 * sum of x), which fits 16 bits and is
+// exact. Must not know formats by name.
 #include "kernels/tiles/h6/h6.h"
 
 #if defined(__x86_64__)
@@ -25,10 +26,12 @@ HEARTH_INLINE_AVX2 Scales scales_of(const int8_t* sixteen) {
   const __m256i first = _mm256_setr_epi8(0, 1, 0, 1, 4, 5, 4, 5, 8, 9, 8, 9, 12, 13, 12, 13,  //
                                          0, 1, 0, 1, 4, 5, 4, 5, 8, 9, 8, 9, 12, 13, 12, 13);
   const __m256i second = _mm256_add_epi8(first, _mm256_set1_epi8(2));
-  return {_mm256_shuffle_epi8(pairs, first), _mm256_shuffle_epi8(pairs, second), _mm256_add_epi16(pairs, pairs)};
+  return {_mm256_shuffle_epi8(pairs, first), _mm256_shuffle_epi8(pairs, second),
+          _mm256_add_epi16(pairs, pairs)};
 }
 
-/// Code vectors 4 v + f and (nibbles high) of a group: low bits from the nibble vectors, top two from field f.
+/// Code vectors 4 v + f and (nibbles high) of a group: low bits from the nibble vectors, top two from field
+/// f.
 template <int kField>
 HEARTH_INLINE_AVX2 __m256i top_bits(__m256i high) {
   const __m256i mask = _mm256_set1_epi8(0x30);
@@ -44,7 +47,8 @@ struct CodePair {
 template <int kField>
 HEARTH_INLINE_AVX2 CodePair codes(const H6Tile& t, int g, __m256i high0, __m256i high1) {
   const Nibbles low = nibbles(t.low[g][kField]);
-  return {_mm256_or_si256(low.low, top_bits<kField>(high0)), _mm256_or_si256(low.high, top_bits<kField>(high1))};
+  return {_mm256_or_si256(low.low, top_bits<kField>(high0)),
+          _mm256_or_si256(low.high, top_bits<kField>(high1))};
 }
 
 struct Kernels {
@@ -62,7 +66,8 @@ struct Kernels {
   using Columns = PlainColumns<N>;
 
   template <int kField>
-  HEARTH_INLINE_AVX2 static void expand_field(const H6Tile& t, int g, __m256i high0, __m256i high1, Expanded& out) {
+  HEARTH_INLINE_AVX2 static void expand_field(const H6Tile& t, int g, __m256i high0, __m256i high1,
+                                              Expanded& out) {
     const CodePair pair = codes<kField>(t, g, high0, high1);
     _mm256_store_si256(reinterpret_cast<__m256i*>(out.q[g][kField]), pair.first);
     _mm256_store_si256(reinterpret_cast<__m256i*>(out.q[g][kField + 4]), pair.second);
@@ -86,7 +91,8 @@ struct Kernels {
 
   /// Columns 8 pair .. 8 pair + 7 of a group: dot += sc * (w0 x0 + w1 x1).
   template <int P, int N>
-  HEARTH_INLINE_AVX2 static void dot_pair(const Expanded* w, const ActivationBlock* a, int g, int pair, __m256i (&dot)[P][N]) {
+  HEARTH_INLINE_AVX2 static void dot_pair(const Expanded* w, const ActivationBlock* a, int g, int pair,
+                                          __m256i (&dot)[P][N]) {
     __m256i w0[P], w1[P];
     HEARTH_UNROLL for (int p = 0; p < P; ++p) {
       w0[p] = load(w[p].q[g][2 * pair]);
@@ -118,7 +124,8 @@ struct Kernels {
       HEARTH_UNROLL for (int n = 0; n < N; ++n) {
         const __m256i zero = broadcast32(&a[n].half_sum16[2 * g]);
         HEARTH_UNROLL for (int p = 0; p < P; ++p) {
-          dot[p][n] = _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_madd_epi16(load(w[p].twice_both[g]), zero));
+          dot[p][n] =
+              _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_madd_epi16(load(w[p].twice_both[g]), zero));
         }
       }
       HEARTH_UNROLL for (int pair = 0; pair < 4; ++pair) dot_pair<P, N>(w, a, g, pair, dot);
@@ -139,8 +146,8 @@ struct Kernels {
 
   /// Adds code vectors 2f, 2f + 1 (first half) and the same of the second half.
   template <int N, int kField>
-  HEARTH_INLINE_AVX2 static void few_fields(const H6Tile& t, int g, __m256i high0, __m256i high1, const Scales& scales,
-                                            const ActivationBlock* a, __m256i* dot) {
+  HEARTH_INLINE_AVX2 static void few_fields(const H6Tile& t, int g, __m256i high0, __m256i high1,
+                                            const Scales& scales, const ActivationBlock* a, __m256i* dot) {
     CodePair even = codes<kField>(t, g, high0, high1);
     CodePair odd = codes<kField + 1>(t, g, high0, high1);
     keep_in_register(even.first);
@@ -159,7 +166,8 @@ struct Kernels {
   }
 
   template <int N>
-  HEARTH_INLINE_AVX2 static void few(const std::byte* tile, int groups, const ActivationBlock* a, __m256* sums) {
+  HEARTH_INLINE_AVX2 static void few(const std::byte* tile, int groups, const ActivationBlock* a,
+                                     __m256* sums) {
     const auto& t = *reinterpret_cast<const H6Tile*>(tile);
     __m256 scaled[N];
     HEARTH_UNROLL for (int n = 0; n < N; ++n) scaled[n] = _mm256_setzero_ps();

@@ -1,5 +1,5 @@
-// Tile h8: signed bytes with one float scale per group, 8.5 bits per weight: w[r][k] = d[g][r] * q[r][k],  g = k / 32.
-// A tile of fewer groups (the end of a row) has the same fields, shorter.
+// Tile h8: signed bytes with one float scale per group, 8.5 bits per weight: w[r][k] = d[g][r] * q[r][k],  g
+// = k / 32. A tile of fewer groups (the end of a row) has the same fields, shorter.
 #pragma once
 
 #include "kernels/gemm/int_panel.h"
@@ -10,8 +10,11 @@ struct H8 {
   using Vectors = int8_t (*)[kVectorBytes];
   using ConstVectors = const int8_t (*)[kVectorBytes];
 
-  /// binary16 scales (groups, 8), padded to whole vectors, then code vectors (groups, 8): vector j holds columns 4j..
-  static constexpr int64_t scale_bytes(int groups) { return (int64_t{groups} * kPanelRows * 2 + 31) / 32 * 32; }
+  /// binary16 scales (groups, 8), padded to whole vectors, then code vectors (groups, 8): vector j holds
+  /// columns 4j..
+  static constexpr int64_t scale_bytes(int groups) {
+    return (int64_t{groups} * kPanelRows * 2 + 31) / 32 * 32;
+  }
   static constexpr int64_t bytes(int groups) {
     return scale_bytes(groups) + int64_t{groups} * kVectorsPerGroup * kVectorBytes;
   }

@@ -1,6 +1,6 @@
-// Tile h8 for AVX2. Products of two bytes do not add up in 16 bits, so: few columns by the sign trick, |w| times sign(w) x, one
-// product pair at a time (2 * 128 * 127 = 32512 fits); many columns in 16-bit numbers, expanded once, with vpmaddwd alone.
-// Both give the same exact integers. Must not know formats by name.
+// Tile h8 for AVX2. Products of two bytes do not add up in 16 bits, so: few columns by the sign trick, |w|
+// times sign(w) x, one product pair at a time (2 * 128 * 127 = 32512 fits); many columns in 16-bit numbers,
+// expanded once, with vpmaddwd alone. Both give the same exact integers. Must not know formats by name.
 #include "kernels/tiles/h8/h8.h"
 
 #if defined(__x86_64__)
@@ -88,7 +88,8 @@ struct Kernels {
   }
 
   template <int N>
-  HEARTH_INLINE_AVX2 static void few(const std::byte* tile, int groups, const ActivationBlock* a, __m256* sums) {
+  HEARTH_INLINE_AVX2 static void few(const std::byte* tile, int groups, const ActivationBlock* a,
+                                     __m256* sums) {
     const __m256i ones = _mm256_set1_epi16(1);
 #pragma GCC unroll 1
     for (int g = 0; g < groups; ++g) {
