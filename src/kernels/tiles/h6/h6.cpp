@@ -5,8 +5,8 @@ namespace hearth::kernels {
 namespace {
 
 int code_at(const H6Tile& t, int g, int r, int k) {
-  const uint8_t high = t.high[g][k / 16][4 * r + k % 4];
-  return nibble_at(t.low[g], r, k) | (((high >> (2 * (k % 16 / 4))) & 3) << 4);
+  const uint8_t high = t.q[g].high[k / 16][4 * r + k % 4];
+  return nibble_at(t.q[g].low, r, k) | (((high >> (2 * (k % 16 / 4))) & 3) << 4);
 }
 
 }  // namespace
@@ -21,10 +21,10 @@ void H6::pack(const Codes* rows, int groups, std::byte* tile) {
     }
   }
   for (int g = 0; g < groups; ++g) {
-    pack_nibbles(rows, g, t.low[g]);
+    pack_nibbles(rows, g, t.q[g].low);
     for (int j = 0; j < kVectorsPerGroup; ++j) {
       for (int r = 0; r < kPanelRows; ++r) {
-        uint8_t* out = t.high[g][j / 4] + 4 * r;
+        uint8_t* out = t.q[g].high[j / 4] + 4 * r;
         uint32_t bits;
         std::memcpy(&bits, out, sizeof(bits));
         bits |= ((four_codes(rows[r], g * kGroup + 4 * j) >> 4) & 0x03030303u) << (2 * (j % 4));

@@ -9,12 +9,16 @@
 namespace hearth::kernels {
 
 struct alignas(32) H6Tile {
+  /// The codes of one group lie together: interleaved streams halve what a core reads from memory.
+  struct Group {
+    uint8_t low[4][kVectorBytes];  // nibble vectors: the low four bits
+    uint8_t high[2]
+                [kVectorBytes];  // top two bits: vector v, field f (bits 2f) belong to columns 4 (4 v + f)..
+  };
   uint16_t d[kPanelRows];  // binary16
   int8_t sc[kCodesGroups][2][kPanelRows];
   uint8_t padding[16];
-  uint8_t low[kCodesGroups][4][kVectorBytes];  // nibble vectors: the low four bits
-  uint8_t high[kCodesGroups][2]
-              [kVectorBytes];  // top two bits: vector v, field f (bits 2f) belong to columns 4 (4 v + f)..
+  Group q[kCodesGroups];
 };
 static_assert(sizeof(H6Tile) == 1696);
 

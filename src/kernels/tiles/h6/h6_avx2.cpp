@@ -46,7 +46,7 @@ struct CodePair {
 };
 template <int kField>
 HEARTH_INLINE_AVX2 CodePair codes(const H6Tile& t, int g, __m256i high0, __m256i high1) {
-  const Nibbles low = nibbles(t.low[g][kField]);
+  const Nibbles low = nibbles(t.q[g].low[kField]);
   return {_mm256_or_si256(low.low, top_bits<kField>(high0)),
           _mm256_or_si256(low.high, top_bits<kField>(high1))};
 }
@@ -76,7 +76,7 @@ struct Kernels {
   HEARTH_TARGET_AVX2 static void expand(const std::byte* tile, int groups, Expanded& out) {
     const auto& t = *reinterpret_cast<const H6Tile*>(tile);
     for (int g = 0; g < groups; ++g) {
-      const __m256i high0 = load(t.high[g][0]), high1 = load(t.high[g][1]);
+      const __m256i high0 = load(t.q[g].high[0]), high1 = load(t.q[g].high[1]);
       expand_field<0>(t, g, high0, high1, out);
       expand_field<1>(t, g, high0, high1, out);
       expand_field<2>(t, g, high0, high1, out);
@@ -173,9 +173,9 @@ struct Kernels {
     HEARTH_UNROLL for (int n = 0; n < N; ++n) scaled[n] = _mm256_setzero_ps();
 #pragma GCC unroll 1
     for (int g = 0; g < groups; ++g) {
-      prefetch_ahead(t.low[g]);
-      _mm_prefetch(reinterpret_cast<const char*>(t.high[g]) + kPrefetchBytes, _MM_HINT_T0);
-      const __m256i high0 = load(t.high[g][0]), high1 = load(t.high[g][1]);
+      prefetch_ahead(t.q[g].low);
+      _mm_prefetch(reinterpret_cast<const char*>(t.q[g].high) + kPrefetchBytes, _MM_HINT_T0);
+      const __m256i high0 = load(t.q[g].high[0]), high1 = load(t.q[g].high[1]);
       const Scales scales = scales_of(t.sc[g][0]);
       __m256i dot[N];
       HEARTH_UNROLL for (int n = 0; n < N; ++n) {
