@@ -12,11 +12,9 @@
 #include "base/result.h"
 #include "base/thread_pool.h"
 #include "model/model.h"
+#include "runtime/sequence.h"
 
 namespace hearth::runtime {
-
-/// Names an open sequence of one Runtime; small and reused after close_sequence.
-using SeqId = int32_t;
 
 struct RuntimeOptions {
   /// Tokens one sequence may hold.
@@ -63,8 +61,7 @@ struct ForwardOptions {
 class Runtime {
  public:
   /// `model` and `pool` must outlive the runtime.
-  /// Errors: kUsage (an option out of range, unknown kv_format), kTooLarge (no memory for the cache),
-  /// kUnsupported (context beyond what the model's position encoding allows).
+  /// Errors: kUsage (an option out of range, unknown kv_format), kTooLarge (no memory for the cache).
   static Result<std::unique_ptr<Runtime>> create(const model::Model& model, ThreadPool& pool,
                                                  const RuntimeOptions& options);
   /// What create would need, without allocating anything. Errors as create.

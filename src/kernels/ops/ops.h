@@ -20,7 +20,7 @@ struct Ops {
   void (*rope_interleaved)(float* x, const float* cos, const float* sin, int64_t pairs);
   /// The same with pairs (x[i], x[i + pairs]) ("neox").
   void (*rope_neox)(float* x, const float* cos, const float* sin, int64_t pairs);
-  /// y = silu(gate) * up with silu(g) = g / (1 + exp(-g)).
+  /// y = silu(gate) * up with silu(g) = g / (1 + exp(-g)); `up` may be null (all ones), here and below.
   void (*silu_mul)(const float* gate, const float* up, float* y, int64_t n);
   /// y = gelu(gate) * up in the tanh form: gelu(g) = g / 2 * (1 + tanh(sqrt(2/pi) * (g + 0.044715 g^3))).
   void (*gelu_tanh_mul)(const float* gate, const float* up, float* y, int64_t n);

@@ -89,7 +89,8 @@ HEARTH_INLINE_AVX2 __m256 times_sigmoid(__m256 x, __m256 y) {
 HEARTH_TARGET_AVX2 void silu_mul(const float* gate, const float* up, float* y, int64_t n) {
   for (int64_t i = 0; i < n; i += 8) {
     const __m256 g = load(gate, i, n);
-    store(y, i, n, _mm256_mul_ps(times_sigmoid(g, g), load(up, i, n)));
+    const __m256 v = times_sigmoid(g, g);
+    store(y, i, n, up ? _mm256_mul_ps(v, load(up, i, n)) : v);
   }
 }
 
@@ -99,7 +100,8 @@ HEARTH_TARGET_AVX2 void gelu_tanh_mul(const float* gate, const float* up, float*
   for (int64_t i = 0; i < n; i += 8) {
     const __m256 g = load(gate, i, n);
     const __m256 twice_inner = _mm256_mul_ps(g, _mm256_fmadd_ps(_mm256_mul_ps(g, g), cubic, linear));
-    store(y, i, n, _mm256_mul_ps(times_sigmoid(g, twice_inner), load(up, i, n)));
+    const __m256 v = times_sigmoid(g, twice_inner);
+    store(y, i, n, up ? _mm256_mul_ps(v, load(up, i, n)) : v);
   }
 }
 

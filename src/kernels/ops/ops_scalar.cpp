@@ -37,7 +37,7 @@ void rope_neox(float* x, const float* cos, const float* sin, int64_t pairs) {
 }
 
 void silu_mul(const float* gate, const float* up, float* y, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) y[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i];
+  for (int64_t i = 0; i < n; ++i) y[i] = gate[i] / (1.0f + std::exp(-gate[i])) * (up ? up[i] : 1.0f);
 }
 
 void gelu_tanh_mul(const float* gate, const float* up, float* y, int64_t n) {
@@ -45,7 +45,8 @@ void gelu_tanh_mul(const float* gate, const float* up, float* y, int64_t n) {
   for (int64_t i = 0; i < n; ++i) {
     const float g = gate[i];
     const float inner = kSqrt2OverPi * (g + 0.044715f * g * g * g);
-    y[i] = g / (1.0f + std::exp(-2.0f * inner)) * up[i];  // (1 + tanh(u)) / 2 = 1 / (1 + exp(-2u))
+    const float half_of_one_plus_tanh = 1.0f / (1.0f + std::exp(-2.0f * inner));
+    y[i] = g * half_of_one_plus_tanh * (up ? up[i] : 1.0f);
   }
 }
 

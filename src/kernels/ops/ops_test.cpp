@@ -99,6 +99,13 @@ TEST_P(OpsTest, Gates) {
       const double relative = (2 * kExpRelativeUlps + 5 + 6 * std::abs(2 * u)) * kEps;
       EXPECT_NEAR(wide(y[i]), want, relative * std::abs(want) + kTiny * 1000) << g;
     }
+    const std::vector<float> ones(gate.size(), 1.0f);
+    std::vector<float> alone(gate.size());
+    for (auto act : {ops_.silu_mul, ops_.gelu_tanh_mul}) {
+      act(gate.data(), ones.data(), y.data(), n);
+      act(gate.data(), nullptr, alone.data(), n);
+      EXPECT_EQ(y, alone);
+    }
   }
 }
 

@@ -1,0 +1,57 @@
+// The one forward pass: a model's layer table compiled once into a list of steps, then run for every batch.
+// New kinds of layer come as mixers; nothing here knows an architecture. Must not know who asks or what
+// becomes of the logits.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/model.h"
+#include "runtime/frame.h"
+
+namespace hearth::runtime {
+
+/// Sizes a Forward is compiled for.
+struct ForwardLimits {
+  int64_t context_tokens = 0;    // the context the sequences live in: longrope chooses its factors by it
+  int64_t max_batch_tokens = 0;  // rows of the buffers
+  int32_t max_sequences = 1;
+};
+
+/// The KV layers a spec needs, in layer order.
+std::vector<KvLayer> kv_layers(const model::ModelSpec& spec);
+
+class Forward {
+ public:
+  /// `model`, `format`, `cache` and `pool` must outlive it. Errors: kTooLarge (no memory for the buffers).
+  static Result<std::unique_ptr<Forward>> compile(const model::Model& model, const kernels::KvFormat& format,
+                                                  KvCache& cache, ThreadPool& pool,
+                                                  const ForwardLimits& limits);
+  /// Bytes of the activation buffers.
+  static int64_t scratch_bytes(const model::ModelSpec& spec, const ForwardLimits& limits);
+
+  /// Empties the batch.
+  void begin();
+  /// Adds tokens (ids valid, pages prepared) of one sequence; logits of the last `outputs` of them are
+  /// wanted.
+  void add(SeqId sequence, std::span<const int32_t> tokens, int64_t position, int64_t outputs);
+  /// Computes the batch; logits (rows wanted, vocab) in the order of add().
+  void run(Priority priority, float* logits);
+
+ private:
+  Forward() = default;
+  void compile_layer(const model::Model& model, size_t index);
+  void embed();
+  void rotate();
+  void output(float* logits);
+
+  const model::Model* model_ = nullptr;
+  std::vector<model::RopeTable> ropes_;
+  StepList steps_;
+  Frame frame_;
+};
+
+}  // namespace hearth::runtime
