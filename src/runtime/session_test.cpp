@@ -184,6 +184,54 @@ TEST_P(SessionTest, ForksAndTruncationsEqualRecomputing) {
 INSTANTIATE_TEST_SUITE_P(EveryArchitecture, SessionTest, testing::ValuesIn(arch_cases()),
                          [](const auto& test) { return test.param.name; });
 
+/// Packed tiles promise the same: for every weight format a prompt at once, in batches and token by token
+/// agree to the bit.
+TEST(FastPath, BitsDoNotDependOnChunksBatchOrThreads) {
+  ThreadPool pool(2);
+  for (const kernels::Format* format : kernels::format_registry()) {
+    const TestModel model = make_test_model({.arch = std::string(model::arch_registry()[0]->name),
+                                             .layers = 2,
+                                             .dim = 256,
+                                             .heads = 4,
+                                             .kv_heads = 2,
+                                             .head_dim = 64,
+                                             .ffn_dim = 512,
+                                             .vocab = 100,
+                                             .format = format,
+                                             .precision = kernels::Precision::kFast},
+                                            pool);
+    const auto tokens = random_tokens(40, 100, 1);
+    std::vector<std::vector<float>> results;
+    for (const int threads : {1, 3}) {
+      ThreadPool own(threads);
+      const auto runtime =
+          Runtime::create(*model.model, own, {.context_tokens = 200, .max_sequences = 8}).value();
+      for (const size_t chunk : {1, 3, 40}) {
+        // Three sequences with the same tokens side by side must agree with each other and with all else.
+        const SeqId ids[] = {runtime->open_sequence().value(), runtime->open_sequence().value(),
+                             runtime->open_sequence().value()};
+        results.resize(results.size() + 3);
+        for (size_t t = 0; t < tokens.size(); t += chunk) {
+          const auto part = std::span(tokens).subspan(t, std::min(chunk, tokens.size() - t));
+          std::vector<SequenceChunk> batch;
+          for (const SeqId id : ids) batch.push_back({id, part, LogitsWanted::kAll});
+          ASSERT_TRUE(runtime->forward(batch));
+          for (size_t i = 0; i < 3; ++i) {
+            auto& result = results[results.size() - 3 + i];
+            result.insert(result.end(), runtime->logits(i).begin(), runtime->logits(i).end());
+          }
+        }
+        for (const SeqId id : ids) runtime->close_sequence(id);
+      }
+    }
+    for (const auto& result : results) {
+      ASSERT_EQ(result.size(), results[0].size());
+      ASSERT_EQ(std::memcmp(result.data(), results[0].data(), result.size() * sizeof(float)), 0)
+          << format->name;
+    }
+  }
+}
+
 class RuntimeErrors : public testing::Test {
  protected:
   std::unique_ptr<Runtime> make(RuntimeOptions options) {

@@ -30,9 +30,11 @@ struct TestModelOptions {
   int64_t ffn_dim = 40;
   int64_t vocab = 61;
   uint64_t seed = 1;
+  const kernels::Format* format = nullptr;  // of the matrices; null: float32
+  kernels::Precision precision = kernels::Precision::kReference;
 };
 
-/// A model file of float32 tensors.
+/// A model file; the interpreter reads only those of float32.
 io::TensorFile make_test_file(const TestModelOptions& options);
 
 struct TestModel {

@@ -287,7 +287,16 @@ io::TensorFile make_test_file(const TestModelOptions& options) {
     for (const int64_t n : need.shape) count *= n;
     auto values = std::make_shared<std::vector<float>>(static_cast<size_t>(count));
     fill_random(need, rng, *values);
-    file.tensors.push_back({need.name, kFloat32Type, need.shape, std::as_bytes(std::span(*values)), values});
+    if (options.format && need.shape.size() == 2) {
+      const kernels::Format& format = *options.format;
+      auto bytes = std::make_shared<std::vector<std::byte>>(
+          static_cast<size_t>(count / format.block_elems * format.block_bytes));
+      format.encode(values->data(), bytes->data(), count);
+      file.tensors.push_back({need.name, format.id, need.shape, std::span(*bytes), bytes});
+    } else {
+      file.tensors.push_back(
+          {need.name, kFloat32Type, need.shape, std::as_bytes(std::span(*values)), values});
+    }
   }
   return file;
 }
@@ -295,7 +304,7 @@ io::TensorFile make_test_file(const TestModelOptions& options) {
 TestModel make_test_model(const TestModelOptions& options, ThreadPool& pool) {
   TestModel made;
   made.file = make_test_file(options);
-  made.model = model::Model::load(made.file, kernels::Precision::kReference, pool).value();
+  made.model = model::Model::load(made.file, options.precision, pool).value();
   return made;
 }
 

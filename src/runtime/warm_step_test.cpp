@@ -1,0 +1,125 @@
+// A warm decode step allocates nothing and takes no lock, for every weight format: malloc and friends and the
+// mutex of this test binary count. Under sanitizers, which bring their own malloc, the test says so and is
+// skipped.
+#include <gtest/gtest.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HEARTH_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define HEARTH_SANITIZED 1
+#endif
+#endif
+
+#ifdef HEARTH_SANITIZED
+
+TEST(WarmStep, AllocatesNothingAndTakesNoLock) {
+  GTEST_SKIP() << "the sanitizer replaces malloc: nothing to count";
+}
+
+#else
+
+#include <dlfcn.h>
+#include <pthread.h>
+
+#include <atomic>
+#include <cstddef>
+
+#include "kernels/matrix.h"
+#include "runtime/test_model.h"
+
+namespace {
+std::atomic<bool> g_counting{false};
+std::atomic<int> g_allocations{0};
+std::atomic<int> g_locks{0};
+
+void count(std::atomic<int>& counter) {
+  if (g_counting.load(std::memory_order_relaxed)) counter.fetch_add(1, std::memory_order_relaxed);
+}
+}  // namespace
+
+extern "C" {
+void* __libc_malloc(size_t);
+void* __libc_calloc(size_t, size_t);
+void* __libc_realloc(void*, size_t);
+void* __libc_memalign(size_t, size_t);
+
+void* malloc(size_t bytes) {
+  count(g_allocations);
+  return __libc_malloc(bytes);
+}
+void* calloc(size_t n, size_t bytes) {
+  count(g_allocations);
+  return __libc_calloc(n, bytes);
+}
+void* realloc(void* p, size_t bytes) {
+  count(g_allocations);
+  return __libc_realloc(p, bytes);
+}
+void* aligned_alloc(size_t alignment, size_t bytes) {
+  count(g_allocations);
+  return __libc_memalign(alignment, bytes);
+}
+int pthread_mutex_lock(pthread_mutex_t* mutex) {
+  using Lock = int (*)(pthread_mutex_t*);
+  static const Lock kReal = reinterpret_cast<Lock>(dlsym(RTLD_NEXT, "pthread_mutex_lock"));
+  count(g_locks);
+  return kReal(mutex);
+}
+}
+
+namespace hearth::runtime {
+namespace {
+
+TEST(WarmStep, TheCountersCount) {
+  g_counting = true;
+  g_allocations = 0;
+  auto kept = std::make_unique<std::vector<int> >(1000);
+  g_counting = false;
+  EXPECT_GE(g_allocations, 2);
+  EXPECT_EQ(kept->size(), 1000u);
+}
+
+TEST(WarmStep, AllocatesNothingAndTakesNoLock) {
+  ThreadPool pool(2);
+  for (const kernels::Format* format : kernels::format_registry()) {
+    const TestModel model = make_test_model({.arch = std::string(model::arch_registry()[0]->name),
+                                             .window = 20,
+                                             .layers = 2,
+                                             .dim = 256,
+                                             .heads = 4,
+                                             .kv_heads = 2,
+                                             .head_dim = 64,
+                                             .ffn_dim = 512,
+                                             .format = format,
+                                             .precision = kernels::Precision::kFast},
+                                            pool);
+    const auto runtime =
+        Runtime::create(*model.model, pool, {.context_tokens = 1200, .max_sequences = 2}).value();
+    const auto tokens = random_tokens(480, 61, 5);
+    const SeqId a = runtime->open_sequence().value();
+    const SeqId b = runtime->open_sequence().value();
+    const SequenceChunk prompts[] = {{a, tokens}, {b, std::span(tokens).first(30)}};
+    ASSERT_TRUE(runtime->forward(prompts));
+    auto step = [&](size_t i) {
+      const SequenceChunk next[] = {{a, std::span(tokens).subspan(i, 1)},
+                                    {b, std::span(tokens).subspan(i + 1, 1)}};
+      return runtime->forward(next).ok();
+    };
+    ASSERT_TRUE(step(0));
+    g_allocations = 0;
+    g_locks = 0;
+    bool ok = true;
+    g_counting = true;  // 100 steps: across pages, and past the 512 tokens of a segment
+    for (size_t i = 0; i < 100; ++i) ok = step(i) && ok;
+    g_counting = false;
+    EXPECT_TRUE(ok);
+    EXPECT_EQ(g_allocations, 0) << format->name;
+    EXPECT_EQ(g_locks, 0) << format->name;
+  }
+}
+
+}  // namespace
+}  // namespace hearth::runtime
+
+#endif
