@@ -1,0 +1,227 @@
+// The folder: which files there are, and what the configuration files add to the vocabulary.
+#include "text/tokenizer_files.h"
+
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "io/file.h"
+#include "io/json.h"
+#include "io/utf8.h"
+#include "text/tokenizer_structure.h"
+#include "text/tokenizer_vocab.h"
+
+namespace hearth::text {
+namespace {
+
+constexpr uint64_t kMaxTokenizerBytes = uint64_t{128} << 20;
+constexpr uint64_t kMaxConfigBytes = uint64_t{32} << 20;
+constexpr int64_t kMaxVocabulary = int64_t{1} << 24;
+
+/// An optional JSON file; null when it is not there.
+Result<io::Json> read_optional_json(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return io::Json();
+  HEARTH_ASSIGN(const std::string text, io::read_file(path, kMaxConfigBytes));
+  return io::parse_json(text, path.string());
+}
+
+/// A special token of a configuration file: "text" or {"content": "text"}.
+std::string token_text_of(const io::Json& config, std::string_view key) {
+  const io::Json& value = member(config, key);
+  return value.is_object() ? string_member(value, "content") : string_member(config, key);
+}
+
+/// The configuration files, and the metadata that they complete.
+class Folder {
+ public:
+  Folder(std::filesystem::path path, io::Metadata metadata)
+      : path_(std::move(path)), metadata_(std::move(metadata)) {}
+
+  Result<io::Metadata> complete() {
+    HEARTH_ASSIGN(tokenizer_config_, read_optional_json(path_ / "tokenizer_config.json"));
+    HEARTH_ASSIGN(special_tokens_, read_optional_json(path_ / "special_tokens_map.json"));
+    HEARTH_ASSIGN(config_, read_optional_json(path_ / "config.json"));
+    HEARTH_ASSIGN(generation_, read_optional_json(path_ / "generation_config.json"));
+    HEARTH_RETURN_IF_ERROR(read_tokens());
+    HEARTH_RETURN_IF_ERROR(add_configured_tokens());
+    HEARTH_RETURN_IF_ERROR(pad_vocabulary());
+    set_special_ids();
+    set_generation_ids();
+    metadata_.set("tokenizer.ggml.tokens", io::Value::of(std::move(texts_)));
+    metadata_.set("tokenizer.ggml.token_type", io::Value::of_int32s(std::move(types_)));
+    if (!scores_.empty()) metadata_.set("tokenizer.ggml.scores", io::Value::of(std::move(scores_)));
+    HEARTH_RETURN_IF_ERROR(read_chat_template());
+    return std::move(metadata_);
+  }
+
+ private:
+  Status read_tokens();
+  Status add_configured_tokens();
+  Status pad_vocabulary();
+  void resize(size_t count);
+  void set_special_ids();
+  void set_generation_ids();
+  Status read_chat_template();
+  void set_template(const io::Json& value);
+
+  std::filesystem::path path_;
+  io::Metadata metadata_;
+  io::Json tokenizer_config_, special_tokens_, config_, generation_;
+  std::vector<std::string> texts_;
+  std::vector<int64_t> types_;
+  std::vector<float> scores_;
+};
+
+Status Folder::read_tokens() {
+  const auto texts = metadata_.get_strings("tokenizer.ggml.tokens");
+  if (!texts) return texts.error();
+  HEARTH_ASSIGN(auto types, metadata_.get_ints("tokenizer.ggml.token_type"));
+  HEARTH_ASSIGN(auto scores, metadata_.get_floats("tokenizer.ggml.scores"));
+  if (*texts == nullptr || !types) return fail(ErrorCode::kInternal, "tokenizer files without tokens");
+  texts_ = **texts;
+  types_ = std::move(*types);
+  if (scores) scores_ = std::move(*scores);
+  return {};
+}
+
+/// Grows the tables by unused tokens.
+void Folder::resize(size_t count) {
+  while (texts_.size() < count) {
+    texts_.push_back(concat("[PAD", texts_.size(), "]"));
+    types_.push_back(static_cast<int64_t>(TokenType::kUnused));
+    if (!scores_.empty()) scores_.push_back(scores_.back());
+  }
+}
+
+/// tokenizer_config.json's "added_tokens_decoder" names tokens that a SentencePiece file does not know:
+/// {"32000": {...}}. For a tokenizer.json it repeats what is there.
+Status Folder::add_configured_tokens() {
+  const io::Json& added = member(tokenizer_config_, "added_tokens_decoder");
+  if (!added.is_object()) return {};
+  std::vector<int64_t> rstrip, lstrip;
+  for (const auto& [key, token] : added.items()) {
+    const bool is_number =
+        !key.empty() && key.size() <= 8 && key.find_first_not_of("0123456789") == std::string::npos;
+    const size_t id = is_number ? std::stoul(key) : SIZE_MAX;
+    const size_t limit = texts_.size() + added.size() + 65536;
+    if (id > limit || !member(token, "content").is_string()) {
+      return fail(ErrorCode::kCorrupt, (path_ / "tokenizer_config.json").string(), ": entry ",
+                  io::printable(key), " of added_tokens_decoder has no sensible id or content");
+    }
+    if (metadata_.contains("tokenizer.ggml.merges") && id < texts_.size())
+      continue;  // tokenizer.json has said so
+    resize(id + 1);
+    const bool is_unknown = types_[id] == static_cast<int64_t>(TokenType::kUnknown);
+    texts_[id] = string_member(token, "content");
+    const TokenType type =
+        bool_member(token, "special", false) ? TokenType::kControl : TokenType::kUserDefined;
+    if (!is_unknown) types_[id] = static_cast<int64_t>(type);
+    if (bool_member(token, "rstrip", false)) rstrip.push_back(static_cast<int64_t>(id));
+    if (bool_member(token, "lstrip", false)) lstrip.push_back(static_cast<int64_t>(id));
+  }
+  if (!rstrip.empty()) metadata_.set(std::string(keys::kRstrip), io::Value::of_int32s(std::move(rstrip)));
+  if (!lstrip.empty()) metadata_.set(std::string(keys::kLstrip), io::Value::of_int32s(std::move(lstrip)));
+  return {};
+}
+
+/// The model's embedding may have more rows than the tokenizer has tokens; both must agree in one file.
+Status Folder::pad_vocabulary() {
+  const io::Json* size = &member(config_, "vocab_size");
+  if (size->is_null()) size = &member(member(config_, "text_config"), "vocab_size");
+  if (!size->is_number_integer()) return {};
+  const auto count = size->get<int64_t>();
+  if (count < 0 || count > kMaxVocabulary || count > static_cast<int64_t>(texts_.size()) * 4 + 65536) {
+    return fail(ErrorCode::kCorrupt, (path_ / "config.json").string(), ": vocab_size is ", count,
+                ", the tokenizer has ", texts_.size(), " tokens");
+  }
+  resize(static_cast<size_t>(count));
+  return {};
+}
+
+void Folder::set_special_ids() {
+  const std::pair<std::string_view, std::string_view> kinds[] = {
+      {"bos_token", "tokenizer.ggml.bos_token_id"},
+      {"eos_token", "tokenizer.ggml.eos_token_id"},
+      {"unk_token", "tokenizer.ggml.unknown_token_id"},
+      {"pad_token", "tokenizer.ggml.padding_token_id"},
+  };
+  StringIndex index(texts_.size());
+  for (size_t id = 0; id < texts_.size(); ++id) index.insert(texts_[id], static_cast<TokenId>(id));
+  for (const auto& [name, key] : kinds) {
+    std::string text = token_text_of(tokenizer_config_, name);
+    if (text.empty()) text = token_text_of(special_tokens_, name);
+    const TokenId id = text.empty() ? -1 : index.find(text);
+    if (id >= 0) metadata_.set(std::string(key), io::Value::of(static_cast<uint32_t>(id)));
+  }
+  for (const auto& [name, key] : {std::pair("add_bos_token", "tokenizer.ggml.add_bos_token"),
+                                  std::pair("add_eos_token", "tokenizer.ggml.add_eos_token")}) {
+    const io::Json& value = member(tokenizer_config_, name);
+    if (value.is_boolean()) metadata_.set(key, io::Value::of(value.get<bool>()));
+  }
+}
+
+/// bos_token_id and eos_token_id of the model's configuration: the first fills a gap, all of eos end
+/// generation.
+void Folder::set_generation_ids() {
+  std::set<int64_t> ends;
+  for (const io::Json* config : {&std::as_const(generation_), &std::as_const(config_)}) {
+    for (const auto& [name, key] : {std::pair("bos_token_id", "tokenizer.ggml.bos_token_id"),
+                                    std::pair("eos_token_id", "tokenizer.ggml.eos_token_id")}) {
+      const io::Json& value = member(*config, name);
+      const io::Json list = value.is_array() ? value : io::Json::array({value});
+      for (const io::Json& item : list) {
+        if (!item.is_number_integer()) continue;
+        const auto id = item.get<int64_t>();
+        if (id < 0 || id >= static_cast<int64_t>(texts_.size())) continue;
+        if (!metadata_.contains(key)) metadata_.set(key, io::Value::of(static_cast<uint32_t>(id)));
+        if (std::string_view(name) == "eos_token_id") ends.insert(id);
+      }
+    }
+  }
+  if (ends.empty()) return;
+  metadata_.set(std::string(keys::kEndOfGeneration), io::Value::of_int32s({ends.begin(), ends.end()}));
+}
+
+/// A template, or a list of named ones: [{"name": "default", "template": "..."}].
+void Folder::set_template(const io::Json& value) {
+  if (value.is_string()) metadata_.set("tokenizer.chat_template", io::Value::of(value.get<std::string>()));
+  if (!value.is_array()) return;
+  for (const io::Json& item : value) {
+    const std::string name = string_member(item, "name");
+    const std::string text = string_member(item, "template");
+    if (name.empty() || text.empty()) continue;
+    metadata_.set(name == "default" ? "tokenizer.chat_template" : concat("tokenizer.chat_template.", name),
+                  io::Value::of(text));
+  }
+}
+
+/// Later files win, as in transformers: tokenizer_config.json, chat_template.json, chat_template.jinja.
+Status Folder::read_chat_template() {
+  set_template(member(tokenizer_config_, "chat_template"));
+  HEARTH_ASSIGN(const io::Json wrapped, read_optional_json(path_ / "chat_template.json"));
+  set_template(member(wrapped, "chat_template"));
+  const auto jinja = path_ / "chat_template.jinja";
+  std::error_code error;
+  if (!std::filesystem::exists(jinja, error)) return {};
+  HEARTH_ASSIGN(std::string text, io::read_file(jinja, kMaxConfigBytes));
+  metadata_.set("tokenizer.chat_template", io::Value::of(std::move(text)));
+  return {};
+}
+
+}  // namespace
+
+Result<io::Metadata> read_tokenizer_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  for (const auto& [file, parse] : {std::pair("tokenizer.json", &parse_tokenizer_json),
+                                    std::pair("tokenizer.model", &parse_sentencepiece_model)}) {
+    const auto path = folder / file;
+    if (!std::filesystem::exists(path, error)) continue;
+    HEARTH_ASSIGN(const std::string bytes, io::read_file(path, kMaxTokenizerBytes));
+    HEARTH_ASSIGN(io::Metadata metadata, parse(bytes, path.string()));
+    return Folder(folder, std::move(metadata)).complete();
+  }
+  return fail(ErrorCode::kNotFound, folder.string(), ": no tokenizer.json or tokenizer.model");
+}
+
+}  // namespace hearth::text
