@@ -86,7 +86,7 @@ class Download {
         HEARTH_RETURN_IF_ERROR(file_->reserve(*remote_.size));
       }
       hash_ = std::make_unique<TrailingHash>(*file_);
-      Transfer transfer(job_, remote_, options_, *file_, ranged);
+      Transfer transfer(job_, remote_, options_, *file_, ranged ? piece_bytes() : 0);
       const Status watched = watch(transfer, ranged);
       if (!watched) return watched.error();
       switch (transfer.outcome()) {
@@ -110,6 +110,13 @@ class Download {
   }
 
  private:
+  /// Small enough that all connections have work until near the end, large enough that asking costs nothing.
+  uint64_t piece_bytes() const {
+    constexpr uint64_t kSmallest = 1u << 20;
+    const auto connections = static_cast<uint64_t>(std::max(1, options_.connections));
+    return std::min(options_.piece_bytes, std::max(kSmallest, *remote_.size / (4 * connections)));
+  }
+
   /// Runs the transfer, saving state, hashing and reporting from this thread.
   Status watch(Transfer& transfer, bool ranged) {
     transfer.start();

@@ -36,7 +36,7 @@ struct DownloadJob {
 
 struct DownloadOptions {
   int connections = 4;
-  uint64_t piece_bytes = 16u << 20;
+  uint64_t piece_bytes = 16u << 20;  // at most, per request
   double save_every_s = 1.0;
   net::HttpOptions http;
   /// Called some ten times a second from the calling thread. `total` is 0 while unknown.

@@ -19,18 +19,18 @@ bool may_have_expired(int status) { return status == 401 || status == 403 || sta
 }  // namespace
 
 Transfer::Transfer(const DownloadJob& job, const RemoteFile& remote, const DownloadOptions& options,
-                   PartFile& file, bool ranged)
+                   PartFile& file, uint64_t piece_bytes)
     : job_(job),
       remote_(remote),
       options_(options),
       file_(file),
-      ranged_(ranged),
+      ranged_(piece_bytes > 0),
       http_(options.http),
       url_(remote.final_url),
       size_(remote.size) {
   http_.cancel = &stop_;
   if (ranged_) {
-    for (const Range& piece : file_.missing(*remote.size, options.piece_bytes)) queue_.push_back(piece);
+    for (const Range& piece : file_.missing(*remote.size, piece_bytes)) queue_.push_back(piece);
   }
 }
 

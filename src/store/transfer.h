@@ -29,9 +29,9 @@ class Transfer {
     kNoRanges,  // partial requests are not answered after all: start over as one stream
   };
 
-  /// Everything must outlive the transfer. `ranged` false: one stream from the first byte.
+  /// Everything must outlive the transfer. `piece_bytes` 0: one stream from the first byte.
   Transfer(const DownloadJob& job, const RemoteFile& remote, const DownloadOptions& options, PartFile& file,
-           bool ranged);
+           uint64_t piece_bytes);
   ~Transfer();
 
   void start();

@@ -1,0 +1,49 @@
+// hearth rm: deletes models, or what is left of a cut pull, from the store.
+#include <CLI/CLI.hpp>
+
+#include "cli/verb.h"
+#include "io/json.h"
+#include "store/store.h"
+
+namespace hearth::cli {
+namespace {
+
+class RmCommand : public Command {
+ public:
+  void declare(CLI::App& app) override {
+    app.add_option("models", names_, "Names as hearth list shows them")->required();
+    app.add_flag("--json", json_, "Print one JSON object");
+  }
+
+  Status run(Console& console) override {
+    HEARTH_ASSIGN(const std::filesystem::path home, store::Store::default_home());
+    HEARTH_ASSIGN(store::Store store, store::Store::open(home));
+    io::Json removed = io::Json::array();
+    for (const std::string& name : names_) {
+      HEARTH_ASSIGN(const uint64_t bytes, store.remove(name));
+      removed.push_back({{"name", name}, {"bytes_freed", bytes}});
+      if (!json_)
+        console.note("removed " + name + " (" + format_bytes(static_cast<double>(bytes)) + " freed)");
+    }
+    if (json_) {
+      const io::Json root = {{"removed", std::move(removed)}};
+      console.out(root.dump(-1, ' ', false, io::Json::error_handler_t::replace) + "\n");
+    }
+    return {};
+  }
+
+ private:
+  std::vector<std::string> names_;
+  bool json_ = false;
+};
+
+}  // namespace
+
+const Verb& verb_rm() {
+  static const Verb kVerb{"rm", "delete models from the store",
+                          "  hearth rm Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M\n",
+                          [] { return std::unique_ptr<Command>(std::make_unique<RmCommand>()); }};
+  return kVerb;
+}
+
+}  // namespace hearth::cli
