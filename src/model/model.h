@@ -124,6 +124,9 @@ class Model {
   std::vector<float> rope_short_;  // (dims / 2) or empty
 };
 
+/// How weight type `type` is laid out, for io's readers (an io::BlockLayoutOf); nothing when unknown.
+std::optional<io::BlockLayout> block_layout(uint32_t type);
+
 /// Opens a GGUF file (any part of a split one) or a Hugging Face folder (config.json + safetensors), the
 /// latter presented in GGUF's vocabulary: metadata keys, tensor names, q/k row order, norms. Tensors stay
 /// mapped; only those that a transform changes are copied. A folder's tokenizer metadata is not included: the

@@ -6,15 +6,11 @@
 #include "model/model.h"
 
 namespace hearth::model {
-namespace {
-
 std::optional<io::BlockLayout> block_layout(uint32_t type) {
   const auto shape = kernels::block_of_type(type);
   if (!shape) return std::nullopt;
   return io::BlockLayout{shape->elems, shape->bytes};
 }
-
-}  // namespace
 
 Result<io::TensorFile> open_source(const std::filesystem::path& path) {
   std::error_code error;

@@ -21,6 +21,7 @@ LayerSpec layer(const HParams& hp, int64_t i) {
     spec.rope.factor = 1;
   }
   spec.rope.factors = RopeFactors::kNone;
+  spec.attention_softcap = 0;  // the configuration has the key, the reference does not use it
   spec.activation = Activation::kGeluTanh;
   spec.post_attention_norm = true;
   spec.post_ffn_norm = true;
