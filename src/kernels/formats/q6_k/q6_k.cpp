@@ -104,7 +104,18 @@ void split(const std::byte* src, int64_t, Codes& codes) {
   const Block block = load(src, 0);
   codes.d[0] = block.d;
   std::memcpy(codes.sc, block.scales, kGroups);
-  for (int k = 0; k < kBlock; ++k) codes.q[k] = static_cast<int8_t>(code_at(block, k));
+  for (int half = 0; half < 2;
+       ++half) {  // code_at() for whole vectors: packing a model should not take seconds
+    const uint8_t* low = block.low + 64 * half;
+    const uint8_t* high = block.high + 32 * half;
+    int8_t* out = codes.q + 128 * half;
+    for (int k = 0; k < 32; ++k) {
+      out[k] = static_cast<int8_t>((low[k] & 15) | ((high[k] & 3) << 4));
+      out[k + 32] = static_cast<int8_t>((low[k + 32] & 15) | (((high[k] >> 2) & 3) << 4));
+      out[k + 64] = static_cast<int8_t>((low[k] >> 4) | (((high[k] >> 4) & 3) << 4));
+      out[k + 96] = static_cast<int8_t>((low[k + 32] >> 4) | ((high[k] >> 6) << 4));
+    }
+  }
 }
 
 }  // namespace

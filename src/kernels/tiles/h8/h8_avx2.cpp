@@ -99,12 +99,13 @@ struct Kernels {
       __m256i dot[N];
       HEARTH_UNROLL for (int n = 0; n < N; ++n) dot[n] = _mm256_setzero_si256();
       HEARTH_UNROLL for (int j = 0; j < kVectorsPerGroup; ++j) {
-        const __m256i w = load(q[j]);
-        const __m256i magnitude = _mm256_abs_epi8(w);
+        __m256i w = load(q[j]);
+        keep_in_register(w);
+        __m256i magnitude = _mm256_abs_epi8(w);
+        keep_in_register(magnitude);
         HEARTH_UNROLL for (int n = 0; n < N; ++n) {
           const __m256i x = broadcast32(a[n].q + g * kGroup + 4 * j);
-          const __m256i pairs = _mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(x, w));
-          dot[n] = _mm256_add_epi32(dot[n], _mm256_madd_epi16(pairs, ones));
+          add32(dot[n], madd(maddubs(magnitude, _mm256_sign_epi8(x, w)), ones));
         }
       }
       const __m256 d = load_halves(H8::scales(tile, g));
