@@ -203,11 +203,16 @@ void Attend::walk(const InputPlan& plan, int64_t head, int64_t token, int64_t to
                   int64_t end_page, const float* q, float* scores, Partial out) const {
   const AttentionInput& input = *plan.input;
   const int64_t rows = tokens * shape_.group;
+  auto page_of = [&](int64_t page) {
+    return input.pages + input.blocks[static_cast<size_t>(page)] * input.block_bytes +
+           head * input.head_bytes;
+  };
   for (int64_t page = first_page; page < end_page; ++page) {
     const int64_t page_start = page * kPageTokens;
-    const std::byte* bytes =
-        input.pages + input.blocks[static_cast<size_t>(page)] * input.block_bytes + head * input.head_bytes;
-    kernels_.scores(bytes, shape_.dims, q, static_cast<int32_t>(rows), scores);
+    const std::byte* bytes = page_of(page);
+    const int64_t last = input.position + token + tokens - 1;
+    kernels_.scores(bytes, shape_.dims, q, static_cast<int32_t>(rows),
+                    static_cast<int32_t>(std::min<int64_t>(kPageTokens, last + 1 - page_start)), scores);
     int32_t seen_first = kPageTokens;
     int32_t seen_end = 0;
     for (int64_t t = 0; t < tokens; ++t) {
@@ -226,7 +231,7 @@ void Attend::walk(const InputPlan& plan, int64_t head, int64_t token, int64_t to
     }
     if (seen_first < seen_end) {
       kernels_.accumulate(bytes, shape_.dims, scores, static_cast<int32_t>(rows), seen_first, seen_end,
-                          out.acc);
+                          out.acc, page + 1 < end_page ? page_of(page + 1) : nullptr);
     }
   }
 }

@@ -33,13 +33,14 @@ struct PageKernels {
                 const float* v, int64_t v_stride);
   /// What was stored for one slot: k (dim_k), v (dim_v).
   void (*read)(const std::byte* page, PageDims dims, int32_t slot, float* k, float* v);
-  /// scores[r][slot] = q[r] . k[slot] for all 64 slots; q (rows, dim_k), scores (rows, 64). Slots never
-  /// written give anything.
-  void (*scores)(const std::byte* page, PageDims dims, const float* q, int32_t rows, float* scores);
+  /// scores[r][slot] = q[r] . k[slot] for slots below `end`; q (rows, dim_k), scores (rows, 64). Other slots,
+  /// and slots never written, get anything.
+  void (*scores)(const std::byte* page, PageDims dims, const float* q, int32_t rows, int32_t end,
+                 float* scores);
   /// acc[r] += sum over slots first .. end - 1 of p[r][slot] * v[slot]; p (rows, 64), acc (rows,
-  /// padded_dim(dim_v)).
+  /// padded_dim(dim_v)). `next` is the page whose scores come next, to be fetched meanwhile; may be null.
   void (*accumulate)(const std::byte* page, PageDims dims, const float* p, int32_t rows, int32_t first,
-                     int32_t end, float* acc);
+                     int32_t end, float* acc, const std::byte* next);
 };
 
 /// A row of the registry.

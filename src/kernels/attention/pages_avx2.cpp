@@ -20,6 +20,8 @@ SoftmaxStep softmax_step_avx2();
 namespace {
 
 constexpr int32_t kLanes = 8;
+constexpr int32_t kFetchRows =
+    12;  // with more rows a page is used so often that its fetching does not matter
 
 HEARTH_INLINE_AVX2 __m256 load8(const float* x) { return _mm256_loadu_ps(x); }
 HEARTH_INLINE_AVX2 __m256 load8(const uint16_t* x) {
@@ -72,9 +74,27 @@ void read(const std::byte* page, PageDims dims, int32_t slot, float* k, float* v
   for (int32_t d = 0; d < dims.dim_v; ++d) v[d] = to_float(view.value(slot)[d]);
 }
 
+/// Fetches a range of memory line by line while something else is computed. Decoding is bound by memory, and
+/// the hardware does not see that the values of a page follow its keys, nor which page is next.
+struct Fetch {
+  const std::byte* at = nullptr;
+  const std::byte* end = nullptr;
+
+  template <int Lines>
+  HEARTH_INLINE_AVX2 void step() {
+    if (at >= end) return;
+    HEARTH_UNROLL
+    for (int i = 0; i < Lines; ++i) _mm_prefetch(reinterpret_cast<const char*>(at + 64 * i), _MM_HINT_T0);
+    at += 64 * Lines;
+  }
+};
+/// Lines per inner step of a tile N vectors wide, so that a page's half is fetched in about the time the
+/// other takes.
+constexpr int fetch_lines(int n) { return n >= 8 ? 2 : 1; }
+
 /// Scores of R rows against N groups of 8 keys that start at `keys`.
 template <int R, int N, typename T>
-HEARTH_INLINE_AVX2 void score_tile(const T* keys, int32_t dim, const float* q, float* out) {
+HEARTH_INLINE_AVX2 void score_tile(const T* keys, int32_t dim, const float* q, float* out, Fetch& fetch) {
   __m256 acc[R][N];
   HEARTH_UNROLL
   for (int r = 0; r < R; ++r) {
@@ -83,6 +103,7 @@ HEARTH_INLINE_AVX2 void score_tile(const T* keys, int32_t dim, const float* q, f
   }
   const int64_t group_stride = int64_t{kKeyGroup} * dim;
   for (int32_t d = 0; d < dim; ++d) {
+    fetch.step<fetch_lines(N)>();
     __m256 key[N];
     HEARTH_UNROLL
     for (int g = 0; g < N; ++g) key[g] = load8(keys + g * group_stride + d * kKeyGroup);
@@ -101,37 +122,44 @@ HEARTH_INLINE_AVX2 void score_tile(const T* keys, int32_t dim, const float* q, f
 }
 
 template <int R, int N, typename T>
-HEARTH_TARGET_AVX2 void score_rows(const T* keys, int32_t dim, const float* q, float* out) {
-  for (int32_t group = 0; group < kPageTokens / kKeyGroup; group += N) {
-    score_tile<R, N>(keys + int64_t{group} * kKeyGroup * dim, dim, q, out + group * kKeyGroup);
+HEARTH_TARGET_AVX2 void score_rows(const T* keys, int32_t dim, const float* q, int32_t end, float* out,
+                                   Fetch& fetch) {
+  for (int32_t group = 0; group * kKeyGroup < end; group += N) {
+    score_tile<R, N>(keys + int64_t{group} * kKeyGroup * dim, dim, q, out + group * kKeyGroup, fetch);
   }
 }
 
 template <typename T>
 HEARTH_TARGET_AVX2 void scores(const std::byte* page, PageDims dims, const float* q, int32_t rows,
-                               float* out) {
+                               int32_t end, float* out) {
   const T* keys = reinterpret_cast<const T*>(page);
   const int32_t dim = dims.dim_k;
+  Fetch fetch;
+  if (rows <= kFetchRows) {
+    const PageView<const T> view(page, dims);
+    fetch = {reinterpret_cast<const std::byte*>(view.value(0)),
+             reinterpret_cast<const std::byte*>(view.value(kPageTokens))};
+  }
   while (rows > 0) {
     const int32_t step = std::min(rows, 6);
     switch (step) {
       case 6:
-        score_rows<6, 2>(keys, dim, q, out);
+        score_rows<6, 2>(keys, dim, q, end, out, fetch);
         break;
       case 5:
-        score_rows<5, 2>(keys, dim, q, out);
+        score_rows<5, 2>(keys, dim, q, end, out, fetch);
         break;
       case 4:
-        score_rows<4, 2>(keys, dim, q, out);
+        score_rows<4, 2>(keys, dim, q, end, out, fetch);
         break;
       case 3:
-        score_rows<3, 4>(keys, dim, q, out);
+        score_rows<3, 4>(keys, dim, q, end, out, fetch);
         break;
       case 2:
-        score_rows<2, 4>(keys, dim, q, out);
+        score_rows<2, 4>(keys, dim, q, end, out, fetch);
         break;
       default:
-        score_rows<1, 8>(keys, dim, q, out);
+        score_rows<1, 8>(keys, dim, q, end, out, fetch);
         break;
     }
     rows -= step;
@@ -142,8 +170,8 @@ HEARTH_TARGET_AVX2 void scores(const std::byte* page, PageDims dims, const float
 
 /// acc of R rows, N vectors wide, over the slots; `values` points at the first slot's vectors.
 template <int R, int N, typename T>
-HEARTH_INLINE_AVX2 void value_tile(const T* values, int32_t stride, const float* p, int32_t slots,
-                                   float* out) {
+HEARTH_INLINE_AVX2 void value_tile(const T* values, int32_t stride, const float* p, int32_t slots, float* out,
+                                   Fetch& fetch) {
   __m256 acc[R][N];
   HEARTH_UNROLL
   for (int r = 0; r < R; ++r) {
@@ -151,6 +179,7 @@ HEARTH_INLINE_AVX2 void value_tile(const T* values, int32_t stride, const float*
     for (int j = 0; j < N; ++j) acc[r][j] = _mm256_loadu_ps(out + r * stride + j * kLanes);
   }
   for (int32_t slot = 0; slot < slots; ++slot) {
+    fetch.step<fetch_lines(N)>();
     __m256 value[N];
     HEARTH_UNROLL
     for (int j = 0; j < N; ++j) value[j] = load8(values + int64_t{slot} * stride + j * kLanes);
@@ -170,41 +199,46 @@ HEARTH_INLINE_AVX2 void value_tile(const T* values, int32_t stride, const float*
 
 /// `values` points at the row of the first slot.
 template <int R, int N, typename T>
-HEARTH_TARGET_AVX2 void value_rows(const T* values, int32_t stride, const float* p, int32_t slots,
-                                   float* out) {
+HEARTH_TARGET_AVX2 void value_rows(const T* values, int32_t stride, const float* p, int32_t slots, float* out,
+                                   Fetch& fetch) {
   int32_t d = 0;
-  for (; d + N * kLanes <= stride; d += N * kLanes) value_tile<R, N>(values + d, stride, p, slots, out + d);
-  for (; d < stride; d += kLanes) value_tile<R, 1>(values + d, stride, p, slots, out + d);
+  for (; d + N * kLanes <= stride; d += N * kLanes)
+    value_tile<R, N>(values + d, stride, p, slots, out + d, fetch);
+  for (; d < stride; d += kLanes) value_tile<R, 1>(values + d, stride, p, slots, out + d, fetch);
 }
 
 template <typename T>
 HEARTH_TARGET_AVX2 void accumulate(const std::byte* page, PageDims dims, const float* p, int32_t rows,
-                                   int32_t first, int32_t end, float* acc) {
+                                   int32_t first, int32_t end, float* acc, const std::byte* next) {
   const PageView<const T> view(page, dims);
   const T* values = view.value(first);
   const int32_t stride = padded_dim(dims.dim_v);
   const int32_t slots = end - first;
+  Fetch fetch;
+  if (next && rows <= kFetchRows) {
+    fetch = {next, next + int64_t{kPageTokens} * dims.dim_k * static_cast<int64_t>(sizeof(T))};
+  }
   p += first;
   while (rows > 0) {
     const int32_t step = std::min(rows, 6);
     switch (step) {
       case 6:
-        value_rows<6, 2>(values, stride, p, slots, acc);
+        value_rows<6, 2>(values, stride, p, slots, acc, fetch);
         break;
       case 5:
-        value_rows<5, 2>(values, stride, p, slots, acc);
+        value_rows<5, 2>(values, stride, p, slots, acc, fetch);
         break;
       case 4:
-        value_rows<4, 2>(values, stride, p, slots, acc);
+        value_rows<4, 2>(values, stride, p, slots, acc, fetch);
         break;
       case 3:
-        value_rows<3, 4>(values, stride, p, slots, acc);
+        value_rows<3, 4>(values, stride, p, slots, acc, fetch);
         break;
       case 2:
-        value_rows<2, 4>(values, stride, p, slots, acc);
+        value_rows<2, 4>(values, stride, p, slots, acc, fetch);
         break;
       default:
-        value_rows<1, 8>(values, stride, p, slots, acc);
+        value_rows<1, 8>(values, stride, p, slots, acc, fetch);
         break;
     }
     rows -= step;

@@ -49,10 +49,10 @@ void read(const std::byte* page, PageDims dims, int32_t slot, float* k, float* v
 }
 
 template <typename T>
-void scores(const std::byte* page, PageDims dims, const float* q, int32_t rows, float* out) {
+void scores(const std::byte* page, PageDims dims, const float* q, int32_t rows, int32_t end, float* out) {
   const PageView<const T> view(page, dims);
   for (int32_t r = 0; r < rows; ++r) {
-    for (int32_t slot = 0; slot < kPageTokens; ++slot) {
+    for (int32_t slot = 0; slot < end; ++slot) {
       float sum = 0;
       for (int32_t d = 0; d < dims.dim_k; ++d)
         sum += q[r * dims.dim_k + d] * to_float(view.key(slot)[d * kKeyGroup]);
@@ -63,7 +63,7 @@ void scores(const std::byte* page, PageDims dims, const float* q, int32_t rows, 
 
 template <typename T>
 void accumulate(const std::byte* page, PageDims dims, const float* p, int32_t rows, int32_t first,
-                int32_t end, float* acc) {
+                int32_t end, float* acc, const std::byte*) {
   const PageView<const T> view(page, dims);
   const int32_t stride = padded_dim(dims.dim_v);
   for (int32_t r = 0; r < rows; ++r) {
