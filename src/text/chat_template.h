@@ -1,5 +1,6 @@
-// A model's own chat template (the Jinja dialect of Hugging Face transformers) rendered exactly as transformers does.
-// The template is hostile: time, memory, output and recursion are limited. Must not know models or tokenizers.
+// A model's own chat template (the Jinja dialect of Hugging Face transformers) rendered exactly as
+// transformers does. The template is hostile: time, memory, output and recursion are limited. Must not know
+// models or tokenizers.
 #pragma once
 
 #include <cstdint>
@@ -28,9 +29,13 @@ class ChatTemplate {
   ChatTemplate& operator=(ChatTemplate&&) noexcept;
   ~ChatTemplate();
 
-  /// `request_json`: an object whose members become template variables ("messages", "tools", "add_generation_prompt",
-  /// "bos_token", ...). Errors: kCorrupt (JSON; raise_exception of the template, with its message), kTooLarge (a limit).
+  /// `request_json`: an object whose members become template variables ("messages", "tools",
+  /// "add_generation_prompt", "bos_token", ...). Errors: kCorrupt (JSON; raise_exception of the template,
+  /// with its message), kTooLarge (a limit).
   Result<std::string> render(std::string_view request_json, const TemplateLimits& limits = {}) const;
+  /// The same at a given moment: what strftime_now sees, in seconds since 1970 of the local wall clock.
+  Result<std::string> render_at(std::string_view request_json, int64_t now_local_s,
+                                const TemplateLimits& limits = {}) const;
 
  private:
   struct Impl;
