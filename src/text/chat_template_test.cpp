@@ -1,5 +1,5 @@
-// Goldens: what transformers prints for real model templates over many conversations, and for one snippet per rule of the
-// language. Then the limits, and the errors.
+// Goldens: what transformers prints for real model templates over many conversations, and for one snippet per
+// rule of the language. Then the limits, and the errors.
 #include "text/chat_template.h"
 
 #include <gmock/gmock.h>
@@ -31,7 +31,8 @@ ordered_json golden(const std::string& name) {
 }
 
 /// The text of a template over a request, or "error: " and the message.
-std::string render(const std::string& source, const std::string& request, int64_t now_s, const TemplateLimits& limits = {}) {
+std::string render(const std::string& source, const std::string& request, int64_t now_s,
+                   const TemplateLimits& limits = {}) {
   Result<ChatTemplate> tmpl = ChatTemplate::parse(source);
   if (!tmpl.ok()) return "error: " + tmpl.error().message;
   Result<std::string> text = tmpl->render_at(request, now_s, limits);
@@ -56,7 +57,9 @@ TEST(ChatTemplate, SnippetsMatchTransformers) {
     const std::string source = row[0];
     const std::string text = render(source, request.dump(), now_s);
     if (row[1].is_null()) {
-      EXPECT_TRUE(text.starts_with("error: ")) << "jinja2 refuses this and hearth printed:\n" << source << "\n" << text;
+      EXPECT_TRUE(text.starts_with("error: ")) << "jinja2 refuses this and hearth printed:\n"
+                                               << source << "\n"
+                                               << text;
     } else {
       EXPECT_EQ(text, row[1].get<std::string>()) << source;
     }
@@ -66,7 +69,8 @@ TEST(ChatTemplate, SnippetsMatchTransformers) {
 TEST(ChatTemplate, ModelTemplatesMatchTransformers) {
   const std::filesystem::path folder = std::filesystem::path(HEARTH_SHARED_DATA_DIR) / "chat-templates";
   if (!std::filesystem::is_directory(folder)) {
-    GTEST_SKIP() << "LEFT OUT: the models' chat templates are not at " << folder << "; their goldens were not checked";
+    GTEST_SKIP() << "LEFT OUT: the models' chat templates are not at " << folder
+                 << "; their goldens were not checked";
   }
   const ordered_json requests = golden("chat_template_conversations.json");
   const ordered_json file = golden("chat_template.json");
@@ -74,15 +78,146 @@ TEST(ChatTemplate, ModelTemplatesMatchTransformers) {
   int compared = 0;
   for (const auto& [name, row] : file["templates"].items()) {
     const std::string source = read_file(folder / (name + ".jinja"));
-    ASSERT_EQ(sha256_hex(source), row["sha256"].get<std::string>()) << name << ": not the template of the golden";
+    ASSERT_EQ(sha256_hex(source), row["sha256"].get<std::string>())
+        << name << ": not the template of the golden";
     for (const auto& [conversation, expected] : row["rendered"].items()) {
       const std::string text = render(source, requests.at(conversation).dump(), now_s);
       const std::string got = text.starts_with("error: ") ? "error" : sha256_hex(text);
-      EXPECT_EQ(got, expected.get<std::string>()) << name << " / " << conversation << ":\n" << text.substr(0, 3000);
+      EXPECT_EQ(got, expected.get<std::string>()) << name << " / " << conversation << ":\n"
+                                                  << text.substr(0, 3000);
       ++compared;
     }
   }
   EXPECT_GE(compared, 44 * 30);
+}
+
+TEST(ChatTemplate, RequestDefaultsAreThoseOfTransformers) {
+  EXPECT_EQ(render("{{ tools is none }}{{ documents is none }}{{ add_generation_prompt }}"), "TrueTrueFalse");
+  EXPECT_EQ(render("{{ messages[0] }}", R"({"messages":[{"role":"a","reasoning":"r"}]})", 0),
+            "{'thinking': 'r', 'role': 'a', 'reasoning': 'r', 'reasoning_content': 'r'}");
+}
+
+TEST(ChatTemplate, RequestMustBeAJsonObject) {
+  const auto refused = [](const std::string& request) { return render("x", request, 0); };
+  EXPECT_THAT(refused("[]"), HasSubstr("must be an object"));
+  EXPECT_THAT(refused("{"), HasSubstr("not JSON"));
+  EXPECT_THAT(refused(R"({"a": "\ud800"})"), HasSubstr("not JSON"));
+  EXPECT_THAT(refused("{\"a\": \"\xff\"}"), HasSubstr("not JSON"));
+  EXPECT_THAT(refused(R"({"a": 123456789012345678901234567890})"), HasSubstr("beyond 64 bits"));
+  EXPECT_THAT(refused(R"({"a": 18446744073709551615})"), HasSubstr("beyond 64 bits"));
+  EXPECT_THAT(refused("{\"a\": " + std::string(1000, '[') + std::string(1000, ']') + "}"),
+              HasSubstr("nested"));
+}
+
+TEST(ChatTemplate, ErrorsNameTheLine) {
+  EXPECT_THAT(render("a\nb\n{{ x.y }}"), HasSubstr("line 3: 'x' is undefined"));
+  EXPECT_THAT(render("\n{% if 1 %}"), HasSubstr("unexpected end of template"));
+  EXPECT_THAT(render("\n\n{{ 1 + }}"), HasSubstr("line 3"));
+  EXPECT_THAT(render("{{ raise_exception('only user and assistant') }}"),
+              HasSubstr("only user and assistant"));
+  EXPECT_THAT(render("{% include 'x' %}"), HasSubstr("not supported"));
+  EXPECT_THAT(render("{{ 9223372036854775807 + 1 }}"), HasSubstr("64 bits"));
+  EXPECT_THAT(render("{{ (-9223372036854775807 - 1) // -1 }}"), HasSubstr("64 bits"));
+  EXPECT_THAT(render("{{ 2 ** 64 }}"), HasSubstr("64 bits"));
+  EXPECT_EQ(ChatTemplate::parse("{% include 'x' %}").error().code, ErrorCode::kUnsupported);
+}
+
+/// Each of these would take for ever, all memory or the whole stack without limits.
+TEST(ChatTemplate, HostileTemplatesAreStopped) {
+  const TemplateLimits limits{
+      .time_s = 1.0, .output_bytes = 1 << 20, .memory_bytes = 8 << 20, .recursion = 50, .steps = 2'000'000};
+  const std::string nested = std::string(5000, '(') + "1" + std::string(5000, ')');
+  std::string sums = "1";
+  for (int i = 0; i < 5000; ++i) sums += "+1";
+  std::string ifs;
+  for (int i = 0; i < 5000; ++i) ifs += "{% if 1 %}";
+  const std::string loops = "{% for a in range(99999) %}{% for b in range(99999) %}";
+  const std::string loop_ends = "{% endfor %}{% endfor %}";
+  const std::vector<std::string> hostile = {
+      "{{ 'x' * 1000000000000 }}",
+      "{{ [1] * 1000000000000 }}",
+      "{{ 'x'.ljust(1000000000000) }}",
+      "{{ 'x'|center(1000000000) }}",
+      "{{ '%1000000000d' % 1 }}",
+      "{{ '{:1000000000}'.format(1) }}",
+      "{{ 'x'|indent(1000000000) }}",
+      "{{ [1]|tojson(indent=1000000000) }}",
+      "{{ [1]|batch(1000000000000, 0)|list }}",
+      "{{ [1]|slice(1000000000000)|list }}",
+      "{{ 'x'.zfill(1000000000000) }}",
+      "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+      "{% macro m() %}{{ m() }}{{ m() }}{% endmacro %}{{ m() }}",
+      "{% set ns = namespace() %}{% set ns.f = ns %}{{ ns }}",
+      "{% set ns = namespace() %}{% set ns.f = [ns] %}{{ ns }}",
+      loops + loop_ends,
+      loops + "{% set x = a ~ b %}" + loop_ends,
+      loops + "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" + loop_ends,
+      "{% set ns = namespace(s='x') %}{% for a in range(100) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
+      "{% set ns = namespace(s='x') %}{% for a in range(100) %}{% set ns.s = ns.s.replace('x', 'xxxx') %}{% "
+      "endfor %}",
+      "{% set ns = namespace(s=['x']) %}{% for a in range(100) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ "
+      "ns.s }}",
+      "{% set ns = namespace(s=['x']) %}{% for a in range(99999) %}{% set ns.s = [ns.s] %}{% endfor %}{{ "
+      "ns.s }}",
+      "{% set ns = namespace(s=['x']) %}{% for a in range(99999) %}{% set ns.s = [ns.s] %}{% endfor %}{{ "
+      "ns.s|tojson }}",
+      "{{ " + nested + " }}",
+      "{{ " + sums + " }}",
+      ifs,
+      "{{ " + std::string(5000, '-') + "1 }}",
+      "{% set x = " + std::string(5000, '[') + std::string(5000, ']') + " %}",
+      "{{ x" +
+          [] {
+            std::string s;
+            for (int i = 0; i < 5000; ++i) s += "[0]";
+            return s;
+          }() +
+          " }}",
+      "{{ 1" +
+          [] {
+            std::string s;
+            for (int i = 0; i < 5000; ++i) s += "|string";
+            return s;
+          }() +
+          " }}",
+  };
+  for (const std::string& source : hostile) {
+    const auto start = std::chrono::steady_clock::now();
+    const std::string text = render(source, "{}", 0, limits);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    EXPECT_TRUE(text.starts_with("error: ")) << source.substr(0, 100) << "\n" << text.substr(0, 100);
+    EXPECT_LT(took.count(), 20.0) << source.substr(
+        0, 100);  // of a loaded machine; the limit itself is one second
+  }
+}
+
+/// Cycles and very deep values are freed (leaks show under AddressSanitizer), and without recursion.
+TEST(ChatTemplate, CyclesAndDeepValuesAreFreed) {
+  EXPECT_EQ(render("{% set ns = namespace() %}{% set ns.me = ns %}{% set ns.l = [ns, {'a': ns}] %}ok"), "ok");
+  EXPECT_EQ(render("{% macro m() %}{% endmacro %}{% for x in [1, 2] %}{% macro k() %}{{ k }}{% endmacro %}{% "
+                   "endfor %}ok"),
+            "ok");
+  EXPECT_EQ(render("{% for x in [1] %}{% set y = loop.changed(loop) %}{% endfor %}ok"), "ok");
+  EXPECT_EQ(
+      render(
+          "{% set ns = namespace(s=[]) %}{% for a in range(99999) %}{% set ns.s = [ns.s] %}{% endfor %}ok"),
+      "ok");
+  EXPECT_EQ(
+      render(
+          "{% set ns = namespace() %}{% for x in [1, 2] %}{% set ns.l = loop %}{% endfor %}{{ ns.l.last }}"),
+      "True");
+}
+
+TEST(ChatTemplate, OneTemplateRendersTheSameTwice) {
+  Result<ChatTemplate> tmpl = ChatTemplate::parse(
+      "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}"
+      "{% endfor %}{{ ns.n }}{{ bos_token }}");
+  ASSERT_TRUE(tmpl.ok());
+  for (int i = 0; i < 3; ++i) {
+    const Result<std::string> text = tmpl->render(R"({"messages":[{},{}],"bos_token":"<s>"})");
+    ASSERT_TRUE(text.ok()) << text.error().message;
+    EXPECT_EQ(*text, "2<s>");
+  }
 }
 
 }  // namespace

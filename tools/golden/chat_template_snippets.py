@@ -10,6 +10,10 @@ VARIABLES = {
     "floats": [0.1, 1.0, 100.0, 1e22, 1.5e300, 123456.789, -0.0, 5e-324, 1e15, 123456789012345680.0],
 }
 
+# Characters whose upper, title or lower case is more than one character, or not the same for upper and title.
+SPECIAL_CASE = "".join(c for c in map(chr, range(0x80, 0x20000)) if len({c.upper(), c.title()}) > 1 or len(c.upper() + c.lower()) > 2)
+VARIABLES["special"] = SPECIAL_CASE
+
 VALUES = r"""{{ t }} {{ n }} {{ f }} {{ big }} {{ small }} {{ yes }} {{ nil }} {{ l }} {{ d }} {{ e }} {{ ed }}
 {{ floats }}
 {{ [s1, s2, t, u, ctl, html] }}
@@ -68,6 +72,7 @@ VALUES = r"""{{ t }} {{ n }} {{ f }} {{ big }} {{ small }} {{ yes }} {{ nil }} {
 {{ l.index(99) }}
 {{ t.upper() }} {{ t.lower() }} {{ u.upper() }} {{ u.lower() }} {{ u.title() }} {{ u.capitalize() }} {{ 'they\'re bill\'s'.title() }} {{ u.swapcase() }}
 {{ 'ΑΣ ΑΣΑ Σ'.lower() }} {{ 'ŉ ǰ ﬁ ᾳ ᾈ'.upper() }} {{ 'İI'.lower() }} {{ 'ß ǆ ﬁ'.title() }}
+{{ special|upper }} {{ special|lower }} {% for c in special %}{{ c.title() }}{{ c.capitalize() }}{{ c.upper() }} {% endfor %}
 {{ [ws.strip(), ws.lstrip(), ws.rstrip()] }} {{ 'xxaxx'.strip('x') }} {{ 'abcba'.lstrip('ab') }} {{ 'éaé'.rstrip('é') }} {{ 'a'.strip(none) }}
 {{ ws.split() }} {{ 'a,b,,c'.split(',') }} {{ 'a,b,c'.split(',', 1) }} {{ 'a b  c '.split(none, 1) }} {{ ''.split() }} {{ ''.split(',') }} {{ 'a,b,c'.rsplit(',', 1) }} {{ ' a b  c '.rsplit(none, 1) }} {{ 'a--b'.split('--', maxsplit=1) }}
 {{ 'a'.split('') }}
@@ -107,7 +112,7 @@ VALUES = r"""{{ t }} {{ n }} {{ f }} {{ big }} {{ small }} {{ yes }} {{ nil }} {
 {{ d|dictsort(by='value') }}
 {{ d|dictsort(by='x') }}
 {{ d|items|list }} {{ missing|items|list }} {% for k, v in d|items %}{{ k }}={{ v }};{% endfor %}
-{{ l|items }}
+{{ l|items|list }}
 {{ l|reverse|list }} {{ t|reverse }} {{ u|reverse }} {{ d|reverse|list }}
 {{ l|max }} {{ l|min }} {{ ['b', 'A']|min }} {{ e|max }}| {{ rows|max(attribute='v') }} {{ [1, 2.5, true]|max }}
 {{ l|sum }} {{ rows|sum(attribute='v') }} {{ [1.5, 2]|sum(start=1) }} {{ [[1], [2]]|sum(start=[]) }} {{ e|sum }}
@@ -214,7 +219,6 @@ VALUES = r"""{{ t }} {{ n }} {{ f }} {{ big }} {{ small }} {{ yes }} {{ nil }} {
 x  {{ n }}  y
 {{ 'a' 'b' "c" }} {{ "\n\t\x41\u00e9\U0001F600\101\q\\" }} {{ 'it\'s' }} {{ "\é" }}
 {{ {'a': {'b': [1, {'c': 2}]}}.a.b[1].c }} {{ {'a': 1}['a'] }} {{ [1, 2, 3,][2] }} {{ {'x': 1,}.x }} {{ (1) }} {{ ((1, 2)) }}
-{{ n.real is defined }}
 {{ ''.__class__ }}|{{ l.__len__ }}|{{ d._x }}
 {{ ''.__class__.__mro__ }}
 {{ loop }}
@@ -228,7 +232,6 @@ x  {{ n }}  y
 {% if n > 5 and t or z %}x{% endif %}{% if not (n and z) %}y{% endif %}
 {{ 2147483648 * 2147483648 }} {{ 10 ** 18 }} {{ 4611686018427387904 + 4611686018427387903 }}
 {{ l is sameas l }} {{ d.a is sameas d.a }}
-{% for item in rows recursive %}{{ item.n }}{% endfor %}
 {% set x = [1, 2] %}{% set y = x + [3] %}{{ x }}{{ y }} {% set d2 = dict(d, **{'new': 1}) %}{{ d2 }}
 {{ n if n is defined else 'x' }}{{ d.b if d.b is defined and d.b is not none else 'x' }}
 {{ '' if nil is none else nil }}{{ nil or '' }}{{ 'a' if l else 'b' }}

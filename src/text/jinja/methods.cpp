@@ -11,7 +11,7 @@ namespace hearth::text::jinja {
 namespace {
 
 Result<Value> dict_get(Runtime& runtime, const Value& self, const Args& args) {
-  HEARTH_ASSIGN(const std::vector<Value> bound, bind_arguments(runtime, "get", args, {"key", "default"}, 1));
+  HEARTH_ASSIGN(const std::vector<Value> bound, bind_positional(runtime, "get", args, {"key", "default"}, 1));
   uint64_t hash = 0;
   if (!hash_value(bound[0], hash)) return runtime.error("unhashable type: '", type_name(bound[0]), "'");
   if (const Value* found = self.as<Dict>().find(bound[0]); found != nullptr) return *found;
@@ -20,12 +20,12 @@ Result<Value> dict_get(Runtime& runtime, const Value& self, const Args& args) {
 
 template <ViewKind kPart>
 Result<Value> dict_view(Runtime& runtime, const Value& self, const Args& args) {
-  HEARTH_RETURN_IF_ERROR(bind_arguments(runtime, "keys, values, items", args, {}, 0));
+  HEARTH_RETURN_IF_ERROR(bind_positional(runtime, "keys, values, items", args, {}, 0));
   return Value::object(new View(runtime.heap(), self, kPart));
 }
 
 Result<Value> dict_copy(Runtime& runtime, const Value& self, const Args& args) {
-  HEARTH_RETURN_IF_ERROR(bind_arguments(runtime, "copy", args, {}, 0));
+  HEARTH_RETURN_IF_ERROR(bind_positional(runtime, "copy", args, {}, 0));
   const auto& source = self.as<Dict>();
   HEARTH_RETURN_IF_ERROR(
       runtime.reserve(static_cast<int64_t>(source.entries().size() * sizeof(Dict::Entry))));
@@ -36,7 +36,7 @@ Result<Value> dict_copy(Runtime& runtime, const Value& self, const Args& args) {
 
 Result<Value> dict_fromkeys(Runtime& runtime, const Value&, const Args& args) {
   HEARTH_ASSIGN(const std::vector<Value> bound,
-                bind_arguments(runtime, "fromkeys", args, {"iterable", "value"}, 1));
+                bind_positional(runtime, "fromkeys", args, {"iterable", "value"}, 1));
   HEARTH_ASSIGN(const std::vector<Value> keys, items_from(runtime, bound[0]));
   HEARTH_RETURN_IF_ERROR(runtime.reserve(static_cast<int64_t>(keys.size() * sizeof(Dict::Entry))));
   Value out = make_dict(runtime.heap());
@@ -49,7 +49,7 @@ Result<Value> dict_fromkeys(Runtime& runtime, const Value&, const Args& args) {
 }
 
 Result<Value> list_count(Runtime& runtime, const Value& self, const Args& args) {
-  HEARTH_ASSIGN(const std::vector<Value> bound, bind_arguments(runtime, "count", args, {"value"}, 1));
+  HEARTH_ASSIGN(const std::vector<Value> bound, bind_positional(runtime, "count", args, {"value"}, 1));
   int64_t count = 0;
   for (const Value& item : items_of(self)) {
     HEARTH_RETURN_IF_ERROR(runtime.step());
@@ -60,7 +60,7 @@ Result<Value> list_count(Runtime& runtime, const Value& self, const Args& args) 
 
 Result<Value> list_index(Runtime& runtime, const Value& self, const Args& args) {
   HEARTH_ASSIGN(const std::vector<Value> bound,
-                bind_arguments(runtime, "index", args, {"value", "start", "stop"}, 1));
+                bind_positional(runtime, "index", args, {"value", "start", "stop"}, 1));
   const std::vector<Value>& items = items_of(self);
   const auto length = static_cast<int64_t>(items.size());
   int64_t range[2] = {0, length};
@@ -78,7 +78,7 @@ Result<Value> list_index(Runtime& runtime, const Value& self, const Args& args) 
 }
 
 Result<Value> list_copy(Runtime& runtime, const Value& self, const Args& args) {
-  HEARTH_RETURN_IF_ERROR(bind_arguments(runtime, "copy", args, {}, 0));
+  HEARTH_RETURN_IF_ERROR(bind_positional(runtime, "copy", args, {}, 0));
   HEARTH_ASSIGN(std::vector<Value> items, items_from(runtime, self));
   return make_list(runtime.heap(), std::move(items));
 }
@@ -99,7 +99,7 @@ Result<Value> loop_changed(Runtime& runtime, const Value& self, const Args& args
 }
 
 Result<Value> cycler_next(Runtime& runtime, const Value& self, const Args& args) {
-  HEARTH_RETURN_IF_ERROR(bind_arguments(runtime, "next", args, {}, 0));
+  HEARTH_RETURN_IF_ERROR(bind_positional(runtime, "next", args, {}, 0));
   auto& cycler = self.as<Cycler>();
   Value item = cycler.items[cycler.position];
   cycler.position = (cycler.position + 1) % cycler.items.size();
@@ -107,7 +107,7 @@ Result<Value> cycler_next(Runtime& runtime, const Value& self, const Args& args)
 }
 
 Result<Value> cycler_reset(Runtime& runtime, const Value& self, const Args& args) {
-  HEARTH_RETURN_IF_ERROR(bind_arguments(runtime, "reset", args, {}, 0));
+  HEARTH_RETURN_IF_ERROR(bind_positional(runtime, "reset", args, {}, 0));
   self.as<Cycler>().position = 0;
   return Value::none();
 }

@@ -25,7 +25,7 @@ Value same_kind(Runtime& runtime, const Value& self, std::string text) {
 
 template <std::string (*kChange)(std::string_view)>
 Result<Value> change_case(Runtime& runtime, const Value& self, const Args& args) {
-  HEARTH_RETURN_IF_ERROR(bind_arguments(runtime, "a case method", args, {}, 0));
+  HEARTH_RETURN_IF_ERROR(bind_positional(runtime, "a case method", args, {}, 0));
   HEARTH_RETURN_IF_ERROR(runtime.reserve(3 * static_cast<int64_t>(text_of(self).size())));
   return same_kind(runtime, self, kChange(text_of(self)));
 }
@@ -55,7 +55,7 @@ std::string_view strip_characters(std::string_view text, std::string_view charac
 
 template <bool kLeft, bool kRight>
 Result<Value> strip(Runtime& runtime, const Value& self, const Args& args) {
-  HEARTH_ASSIGN(const std::vector<Value> bound, bind_arguments(runtime, "strip", args, {"chars"}, 0));
+  HEARTH_ASSIGN(const std::vector<Value> bound, bind_positional(runtime, "strip", args, {"chars"}, 0));
   HEARTH_RETURN_IF_ERROR(runtime.reserve(static_cast<int64_t>(text_of(self).size())));
   if (bound[0].is(Kind::kMissing) || bound[0].is(Kind::kNone)) {
     return same_kind(runtime, self, std::string(strip_space(text_of(self), kLeft, kRight)));
@@ -170,7 +170,7 @@ Result<Value> splitlines(Runtime& runtime, const Value& self, const Args& args) 
 template <bool kEnd>
 Result<Value> starts_or_ends(Runtime& runtime, const Value& self, const Args& args) {
   HEARTH_ASSIGN(const std::vector<Value> bound,
-                bind_arguments(runtime, "startswith", args, {"prefix", "start", "end"}, 1));
+                bind_positional(runtime, "startswith", args, {"prefix", "start", "end"}, 1));
   auto bound_or_none = [&](size_t i) { return bound[i].is(Kind::kMissing) ? Value::none() : bound[i]; };
   Value subject = self;
   if (!bound[1].is(Kind::kMissing) || !bound[2].is(Kind::kMissing)) {
@@ -188,7 +188,7 @@ Result<Value> starts_or_ends(Runtime& runtime, const Value& self, const Args& ar
 
 Result<Value> replace(Runtime& runtime, const Value& self, const Args& args) {
   HEARTH_ASSIGN(const std::vector<Value> bound,
-                bind_arguments(runtime, "replace", args, {"old", "new", "count"}, 2));
+                bind_positional(runtime, "replace", args, {"old", "new", "count"}, 2));
   HEARTH_ASSIGN(const String* from, string_argument(runtime, bound[0], "replace"));
   HEARTH_ASSIGN(const String* to, string_argument(runtime, bound[1], "replace"));
   int64_t limit = -1;
@@ -201,7 +201,7 @@ Result<Value> replace(Runtime& runtime, const Value& self, const Args& args) {
 }
 
 Result<Value> join(Runtime& runtime, const Value& self, const Args& args) {
-  HEARTH_ASSIGN(const std::vector<Value> bound, bind_arguments(runtime, "join", args, {"iterable"}, 1));
+  HEARTH_ASSIGN(const std::vector<Value> bound, bind_positional(runtime, "join", args, {"iterable"}, 1));
   HEARTH_ASSIGN(const std::vector<Value> items, items_from(runtime, bound[0]));
   const auto& separator = self.as<String>();
   std::string out;
@@ -221,7 +221,7 @@ Result<Value> join(Runtime& runtime, const Value& self, const Args& args) {
 template <bool kFromRight, bool kMustExist>
 Result<Value> find(Runtime& runtime, const Value& self, const Args& args) {
   HEARTH_ASSIGN(const std::vector<Value> bound,
-                bind_arguments(runtime, "find", args, {"sub", "start", "end"}, 1));
+                bind_positional(runtime, "find", args, {"sub", "start", "end"}, 1));
   HEARTH_ASSIGN(const String* wanted, string_argument(runtime, bound[0], "find"));
   HEARTH_RETURN_IF_ERROR(runtime.reserve(static_cast<int64_t>(text_of(self).size())));
   const int64_t length = self.as<String>().code_points;
@@ -244,7 +244,7 @@ Result<Value> find(Runtime& runtime, const Value& self, const Args& args) {
 
 Result<Value> count(Runtime& runtime, const Value& self, const Args& args) {
   HEARTH_ASSIGN(const std::vector<Value> bound,
-                bind_arguments(runtime, "count", args, {"sub", "start", "end"}, 1));
+                bind_positional(runtime, "count", args, {"sub", "start", "end"}, 1));
   HEARTH_ASSIGN(const String* wanted, string_argument(runtime, bound[0], "count"));
   auto bound_or_none = [&](size_t i) { return bound[i].is(Kind::kMissing) ? Value::none() : bound[i]; };
   HEARTH_ASSIGN(const Value window,
@@ -259,7 +259,7 @@ Result<Value> count(Runtime& runtime, const Value& self, const Args& args) {
 
 template <bool kFromRight>
 Result<Value> partition(Runtime& runtime, const Value& self, const Args& args) {
-  HEARTH_ASSIGN(const std::vector<Value> bound, bind_arguments(runtime, "partition", args, {"sep"}, 1));
+  HEARTH_ASSIGN(const std::vector<Value> bound, bind_positional(runtime, "partition", args, {"sep"}, 1));
   HEARTH_ASSIGN(const String* separator, string_argument(runtime, bound[0], "partition"));
   if (separator->text.empty()) return runtime.error("empty separator");
   const std::string& text = text_of(self);
@@ -280,7 +280,7 @@ Result<Value> partition(Runtime& runtime, const Value& self, const Args& args) {
 
 template <bool kSuffix>
 Result<Value> remove_affix(Runtime& runtime, const Value& self, const Args& args) {
-  HEARTH_ASSIGN(const std::vector<Value> bound, bind_arguments(runtime, "removeprefix", args, {"affix"}, 1));
+  HEARTH_ASSIGN(const std::vector<Value> bound, bind_positional(runtime, "removeprefix", args, {"affix"}, 1));
   HEARTH_ASSIGN(const String* affix, string_argument(runtime, bound[0], "removeprefix"));
   std::string_view text = text_of(self);
   if (kSuffix && text.ends_with(affix->text)) text.remove_suffix(affix->text.size());
@@ -294,7 +294,7 @@ enum class Side { kLeft, kRight, kBoth };
 template <Side kPadSide>
 Result<Value> pad(Runtime& runtime, const Value& self, const Args& args) {
   HEARTH_ASSIGN(const std::vector<Value> bound,
-                bind_arguments(runtime, "ljust", args, {"width", "fillchar"}, 1));
+                bind_positional(runtime, "ljust", args, {"width", "fillchar"}, 1));
   HEARTH_ASSIGN(const int64_t width, to_index(runtime, bound[0], "width"));
   std::string fill = " ";
   if (!bound[1].is(Kind::kMissing)) {
@@ -317,7 +317,7 @@ Result<Value> pad(Runtime& runtime, const Value& self, const Args& args) {
 }
 
 Result<Value> zfill(Runtime& runtime, const Value& self, const Args& args) {
-  HEARTH_ASSIGN(const std::vector<Value> bound, bind_arguments(runtime, "zfill", args, {"width"}, 1));
+  HEARTH_ASSIGN(const std::vector<Value> bound, bind_positional(runtime, "zfill", args, {"width"}, 1));
   HEARTH_ASSIGN(const int64_t width, to_index(runtime, bound[0], "width"));
   const int64_t missing = std::max<int64_t>(width - self.as<String>().code_points, 0);
   HEARTH_RETURN_IF_ERROR(runtime.reserve(missing));
@@ -329,7 +329,7 @@ Result<Value> zfill(Runtime& runtime, const Value& self, const Args& args) {
 
 template <bool (*kTest)(char32_t)>
 Result<Value> all_characters(Runtime& runtime, const Value& self, const Args& args) {
-  HEARTH_RETURN_IF_ERROR(bind_arguments(runtime, "a character test", args, {}, 0));
+  HEARTH_RETURN_IF_ERROR(bind_positional(runtime, "a character test", args, {}, 0));
   HEARTH_RETURN_IF_ERROR(runtime.reserve(static_cast<int64_t>(text_of(self).size())));
   const std::string& text = text_of(self);
   for (size_t position = 0; position < text.size();) {
@@ -352,12 +352,12 @@ bool has_only_case(std::string_view text, bool (*wanted)(char32_t), bool (*other
 
 template <bool (*kWanted)(char32_t), bool (*kOther)(char32_t)>
 Result<Value> cased(Runtime& runtime, const Value& self, const Args& args) {
-  HEARTH_RETURN_IF_ERROR(bind_arguments(runtime, "islower", args, {}, 0));
+  HEARTH_RETURN_IF_ERROR(bind_positional(runtime, "islower", args, {}, 0));
   return Value::boolean(has_only_case(text_of(self), kWanted, kOther));
 }
 
 Result<Value> is_ascii(Runtime& runtime, const Value& self, const Args& args) {
-  HEARTH_RETURN_IF_ERROR(bind_arguments(runtime, "isascii", args, {}, 0));
+  HEARTH_RETURN_IF_ERROR(bind_positional(runtime, "isascii", args, {}, 0));
   return Value::boolean(self.as<String>().is_ascii());
 }
 

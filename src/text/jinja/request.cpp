@@ -113,7 +113,8 @@ Result<Value> parse_request(Runtime& runtime, std::string_view json) {
 
 namespace {
 
-/// {"thinking": r, **message, "reasoning_content": r}, where r is the first of the message's reasoning fields; else itself.
+/// {"thinking": r, **message, "reasoning_content": r}, where r is the first of the message's reasoning
+/// fields; else itself.
 Value with_reasoning(Runtime& runtime, const Value& message) {
   if (!message.is(Kind::kDict)) return message;
   const auto& source = message.as<Dict>();

@@ -13,8 +13,9 @@ namespace hearth::text::jinja {
 /// runtime's limits).
 Result<Value> parse_request(Runtime& runtime, std::string_view json);
 
-/// What transformers' apply_chat_template adds to a request: tools and documents are none and add_generation_prompt is false
-/// when absent, and the reasoning of a message stands under all the names that templates read.
+/// What transformers' apply_chat_template adds to a request: tools and documents are none and
+/// add_generation_prompt is false when absent, and the reasoning of a message stands under all the names that
+/// templates read.
 void complete_request(Runtime& runtime, Dict& request);
 
 }  // namespace hearth::text::jinja

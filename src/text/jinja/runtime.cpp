@@ -71,4 +71,10 @@ Result<std::vector<Value>> bind_arguments(Runtime& runtime, std::string_view fun
   return bound;
 }
 
+Result<std::vector<Value>> bind_positional(Runtime& runtime, std::string_view function, const Args& args,
+                                           std::initializer_list<std::string_view> names, size_t required) {
+  if (!args.named.empty()) return runtime.error(function, "() takes no keyword arguments");
+  return bind_arguments(runtime, function, args, names, required);
+}
+
 }  // namespace hearth::text::jinja

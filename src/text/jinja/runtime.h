@@ -64,5 +64,8 @@ struct Args {
 /// of them must be given. Errors name `function`.
 Result<std::vector<Value>> bind_arguments(Runtime& runtime, std::string_view function, const Args& args,
                                           std::initializer_list<std::string_view> names, size_t required);
+/// The same for Python's built-in methods, which take no keywords.
+Result<std::vector<Value>> bind_positional(Runtime& runtime, std::string_view function, const Args& args,
+                                           std::initializer_list<std::string_view> names, size_t required);
 
 }  // namespace hearth::text::jinja

@@ -70,14 +70,19 @@ void append_lower(std::string& out, char32_t c) {
 void append_title(std::string& out, char32_t c) {
   if (c < 0x80) return append_upper(out, c);
   if (c >= kInvalidByte) return append_code_point(out, c);
-  if (const char32_t title = simple_title(c); title != c || category(c) == UTF8PROC_CATEGORY_LT) {
+  if (const char32_t title = simple_title(c);
+      (title != c && c != 0xDF) || category(c) == UTF8PROC_CATEGORY_LT) {
     return append_code_point(out, title);
   }
   char32_t folded[4];
   const int length = category(c) == UTF8PROC_CATEGORY_LU ? 0 : long_folding(c, folded);
   if (length == 0) return append_code_point(out, simple_title(c));
+  if (c == 0x149) return append_upper(out, c);  // an apostrophe is no capital: the letter behind it is one
+  // Greek with a subscript iota keeps it subscript under a capital.
+  constexpr char32_t kIota = 0x3B9;
+  constexpr char32_t kSubscriptIota = 0x345;
   append_code_point(out, simple_title(folded[0]));
-  for (int i = 1; i < length; ++i) append_code_point(out, folded[i]);
+  for (int i = 1; i < length; ++i) append_code_point(out, folded[i] == kIota ? kSubscriptIota : folded[i]);
 }
 
 bool is_cased(char32_t c) { return is_upper(c) || is_lower(c) || category(c) == UTF8PROC_CATEGORY_LT; }
