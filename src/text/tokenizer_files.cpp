@@ -76,12 +76,15 @@ class Folder {
 Status Folder::read_tokens() {
   const auto texts = metadata_.get_strings("tokenizer.ggml.tokens");
   if (!texts) return texts.error();
-  HEARTH_ASSIGN(auto types, metadata_.get_ints("tokenizer.ggml.token_type"));
-  HEARTH_ASSIGN(auto scores, metadata_.get_floats("tokenizer.ggml.scores"));
-  if (*texts == nullptr || !types) return fail(ErrorCode::kInternal, "tokenizer files without tokens");
+  auto types = metadata_.get_ints("tokenizer.ggml.token_type");
+  if (!types) return types.error();
+  auto scores = metadata_.get_floats("tokenizer.ggml.scores");
+  if (!scores) return scores.error();
+  if (*texts == nullptr || !types.value())
+    return fail(ErrorCode::kInternal, "tokenizer files without tokens");
   texts_ = **texts;
-  types_ = std::move(*types);
-  if (scores) scores_ = std::move(*scores);
+  types_ = std::move(**types);
+  if (scores.value()) scores_ = std::move(**scores);
   return {};
 }
 

@@ -151,13 +151,6 @@ Status check_supported(const Model& model, std::string_view name) {
               ", which hearth does not do");
 }
 
-void replace_marks_by_spaces(std::string& text) {
-  constexpr std::string_view kSpaceMark = "\xE2\x96\x81";
-  for (size_t at = text.find(kSpaceMark); at != std::string::npos; at = text.find(kSpaceMark, at + 1)) {
-    text.replace(at, kSpaceMark.size(), " ");
-  }
-}
-
 }  // namespace
 
 Result<io::Metadata> parse_sentencepiece_model(std::string_view bytes, std::string_view name) {
@@ -174,8 +167,8 @@ Result<io::Metadata> parse_sentencepiece_model(std::string_view bytes, std::stri
   HEARTH_RETURN_IF_ERROR(check_supported(model, name));
   for (size_t id = 0; id < model.texts.size(); ++id) {
     // User-defined pieces are matched in the text as the user wrote it.
-    if (model.types[id] == static_cast<int64_t>(TokenType::kUserDefined))
-      replace_marks_by_spaces(model.texts[id]);
+    if (model.types[id] != static_cast<int64_t>(TokenType::kUserDefined)) continue;
+    model.texts[id] = spaces_for_marks(model.texts[id]);
   }
   io::Metadata metadata;
   const auto put_id = [&](const char* key, int64_t id) {

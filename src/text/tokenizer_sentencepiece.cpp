@@ -16,8 +16,6 @@
 namespace hearth::text {
 namespace {
 
-constexpr std::string_view kSpaceMark = "\xE2\x96\x81";  // U+2581, how pieces spell a space
-
 /// Where a space mark is put before text.
 enum class SpacePrefix {
   kNone,
@@ -274,14 +272,7 @@ std::string SentencePieceBpe::bytes_of(TokenId id) const {
     const auto found = std::find(byte_tokens_.begin(), byte_tokens_.end(), id);
     return std::string(1, static_cast<char>(found - byte_tokens_.begin()));
   }
-  std::string out;
-  std::string_view text = vocabulary().text(id);
-  for (size_t mark = text.find(kSpaceMark); mark != std::string_view::npos; mark = text.find(kSpaceMark)) {
-    out += text.substr(0, mark);
-    out.push_back(' ');
-    text.remove_prefix(mark + kSpaceMark.size());
-  }
-  return out += text;
+  return spaces_for_marks(vocabulary().text(id));
 }
 
 }  // namespace

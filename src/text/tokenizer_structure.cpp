@@ -3,11 +3,10 @@
 
 #include "io/utf8.h"
 #include "text/pretokenizer.h"
+#include "text/tokenizer_vocab.h"
 
 namespace hearth::text {
 namespace {
-
-constexpr std::string_view kMark = "\xE2\x96\x81";
 
 /// A pattern: {"String": s} or {"Regex": r}. Line ends that stand in it raw are spelled as regular
 /// expressions spell them.
@@ -42,8 +41,8 @@ std::string describe_sequence(const io::Json& steps) {
 std::string describe_metaspace(const io::Json& step) {
   std::string scheme = string_member(step, "prepend_scheme");
   if (scheme.empty()) scheme = bool_member(step, "add_prefix_space", true) ? "always" : "never";
-  const std::string replacement = string_member(step, "replacement", kMark);
-  return concat("Metaspace(", replacement == kMark ? "" : replacement, scheme,
+  const std::string replacement = string_member(step, "replacement", kSpaceMark);
+  return concat("Metaspace(", replacement == kSpaceMark ? "" : replacement, scheme,
                 bool_member(step, "split", true) ? ",split" : "", ")");
 }
 
@@ -181,9 +180,8 @@ constexpr KnownSentencePiece kKnownSentencePiece[] = {
 
 const io::Json& member(const io::Json& object, std::string_view key) {
   static const io::Json null;
-  if (!object.is_object()) return null;
-  const auto found = object.find(key);
-  return found == object.end() ? null : *found;
+  const io::Json* found = io::json_find(object, key);
+  return found == nullptr ? null : *found;
 }
 
 std::string string_member(const io::Json& object, std::string_view key, std::string_view fallback) {

@@ -1,6 +1,7 @@
 // Reading the vocabulary keys, with every table's length and every id checked against the number of tokens.
 #include "text/tokenizer_vocab.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -132,6 +133,18 @@ Status read_flags(const io::Metadata& metadata, Vocabulary& vocabulary) {
 }
 
 }  // namespace
+
+std::string spaces_for_marks(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (size_t mark = text.find(kSpaceMark); mark != std::string_view::npos; mark = text.find(kSpaceMark)) {
+    out += text.substr(0, mark);
+    out.push_back(' ');
+    text.remove_prefix(mark + kSpaceMark.size());
+  }
+  out += text;
+  return out;
+}
 
 StringIndex::StringIndex(size_t count) : entries_(std::bit_ceil(count * 2 + 1)), mask_(entries_.size() - 1) {}
 

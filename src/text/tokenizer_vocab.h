@@ -27,6 +27,11 @@ enum class TokenType : uint8_t {
   kByte = 6,
 };
 
+/// U+2581, how SentencePiece spells a space inside a piece.
+constexpr std::string_view kSpaceMark = "\xE2\x96\x81";
+/// `text` with a space for every space mark.
+std::string spaces_for_marks(std::string_view text);
+
 /// Byte strings to ids: open addressing over strings that the index owns. A second string with the same bytes
 /// is ignored.
 class StringIndex {
