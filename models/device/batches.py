@@ -1,13 +1,9 @@
-# Turns examples into tensors: one household in front, several independent requests behind it, each of which sees the
-# household and itself only and counts its positions from the household's end. That is exactly what each request would
-# see alone, at a third of the tokens.
+# Turns examples into padded tensors for model.Llama: one household in front, several independent requests behind it,
+# each of which sees the household and itself only and counts its positions from the household's end. That is exactly
+# what each request would see alone. Evaluation uses it; training uses packed.py, which computes the same for less.
 """Packed batches for the specialist's training and evaluation."""
 
-import itertools
-
 import torch
-
-import generate
 
 IGNORE = -100
 
@@ -42,11 +38,3 @@ def collate(packs, pad):
     mask = torch.zeros(len(packs), 1, width, width)
     mask.masked_fill_(~(causal & (same | household)).unsqueeze(1), float("-inf"))
     return ids, positions, mask, targets
-
-
-def step_batches(encoder, seed, step, homes, per_home, micro):
-    """The micro-batches of one training step; a pure function of its arguments, so a resumed run goes on exactly."""
-    source = generate.stream(f"{seed}:{step}", "train", per_home)
-    packs = [pack(encoder, *item) for item in itertools.islice(source, homes)]
-    packs = sorted((p for p in packs if len(p[0]) <= 640), key=lambda p: len(p[0]))
-    return [collate(packs[i:i + micro], encoder.end) for i in range(0, len(packs), micro)]

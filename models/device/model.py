@@ -22,7 +22,7 @@ class Config:
     num_attention_heads: int = 8
     num_key_value_heads: int = 4
     max_position_embeddings: int = 512
-    rope_theta: float = 10000.0
+    rope_theta: float = 1000000.0
     rms_norm_eps: float = 1e-5
 
     @property
@@ -118,12 +118,6 @@ class Llama(nn.Module):
         super().__init__()
         self.config = config
         self.model = Trunk(config)
-        for name, p in self.named_parameters():
-            if p.dim() == 2:
-                std = 0.02 if "embed" in name else config.hidden_size ** -0.5
-                if "o_proj" in name or "down_proj" in name:
-                    std /= (2 * config.num_hidden_layers) ** 0.5
-                nn.init.normal_(p, std=std)
 
     def forward(self, ids, positions, mask, caches=None, select=None):
         """Logits (batch, tokens, vocabulary), or (selected, vocabulary) with `select`.

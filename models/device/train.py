@@ -12,6 +12,7 @@ Usage: train.py --minutes 60 | --steps 3000 [--out work] [--seed 1] [--resume]
 import argparse
 import dataclasses
 import datetime
+import itertools
 import json
 import os
 import pathlib
@@ -21,9 +22,11 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 
-import batches
 import evaluate_packed
+import generate
+import packed
 import vocabulary
+from initialise import initialise
 from model import Config, Llama
 
 
@@ -49,32 +52,37 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self):
+        rank, world = dist.get_rank(), dist.get_world_size()
         for group in self.param_groups:
             shapes = {}
             for p in group["params"]:
                 m = self.state[p].setdefault("m", torch.zeros_like(p))
                 m.lerp_(p.grad, 1 - group["momentum"])
                 shapes.setdefault(p.shape, []).append((p, p.grad.lerp(m, group["momentum"])))
-            for shape, pairs in shapes.items():
-                scale = group["lr"] * max(1.0, shape[0] / shape[1]) ** 0.5
+            stacks = []
+            for pairs in shapes.values():
                 stack = torch.stack([u for _, u in pairs])
                 update = torch.zeros_like(stack)
-                mine = slice(dist.get_rank(), None, dist.get_world_size())
-                update[mine] = orthogonalise(stack[mine])
-                dist.all_reduce(update)
-                for (p, _), u in zip(pairs, update):
+                update[rank::world] = orthogonalise(stack[rank::world])
+                stacks.append(update)
+            flat = torch.cat([s.flatten() for s in stacks])
+            dist.all_reduce(flat)
+            for (shape, pairs), part in zip(shapes.items(), flat.split([s.numel() for s in stacks])):
+                scale = group["lr"] * max(1.0, shape[0] / shape[1]) ** 0.5
+                for (p, _), u in zip(pairs, part.view(-1, *shape)):
                     p.mul_(1 - group["lr"] * group["weight_decay"]).add_(u, alpha=-scale)
 
 
-def spread_space(model, tokenizer):
-    """Starts each token " word" near its twin "word": the same vector plus one vector for the space."""
-    weight = model.model.embed_tokens.weight
+def twins(tokenizer):
+    """(id of " word", id of "word") pairs."""
     vocab = tokenizer.get_vocab()
-    with torch.no_grad():
-        space = torch.randn(weight.shape[1]) * 0.02
-        for token, i in vocab.items():
-            if token.startswith(vocabulary.SPACE) and token[1:] in vocab:
-                weight[i] = weight[vocab[token[1:]]] + space
+    return [(i, vocab[t[1:]]) for t, i in sorted(vocab.items()) if t.startswith(vocabulary.SPACE) and t[1:] in vocab]
+
+
+def step_batches(encoder, seed, step, homes, per_home, micro):
+    """One worker's part of a step; a pure function of its arguments, so a resumed run goes on exactly."""
+    items = list(itertools.islice(generate.stream(f"{seed}:{step}", "train", per_home), homes))
+    return [packed.pack(encoder, items[i:i + micro]) for i in range(0, homes, micro)]
 
 
 class Run:
@@ -89,13 +97,13 @@ class Run:
         self.tokenizer = vocabulary.Tokenizer.from_file(str(self.out / "tokenizer.json"))
         self.encoder = vocabulary.Encoder(self.tokenizer)
         self.model = Llama(config)
-        spread_space(self.model, self.tokenizer)
+        initialise(self.model, twins(self.tokenizer))
         matrices = [p for n, p in self.model.named_parameters() if p.dim() == 2 and "embed" not in n]
         others = [p for n, p in self.model.named_parameters() if p.dim() == 1 or "embed" in n]
         self.optimisers = [Muon(matrices, lr=args.muon_lr),
                            torch.optim.AdamW(others, lr=args.adam_lr, betas=(0.9, 0.98), weight_decay=0.0)]
         self.rates = [args.muon_lr, args.adam_lr]
-        self.step, self.seconds, self.tokens = 0, 0.0, 0
+        self.step, self.seconds, self.tokens, self.took = 0, 0.0, 0, 0.0
         (self.out / "config.json").write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
 
     def save(self):
@@ -125,28 +133,27 @@ class Run:
         for optimiser, rate in zip(self.optimisers, self.rates):
             optimiser.param_groups[0]["lr"] = rate * factor
         started, total, wanted, tokens = time.monotonic(), 0.0, 0, 0
-        seed = f"{args.seed}:{dist.get_rank()}"
-        for ids, positions, mask, targets in batches.step_batches(
-                self.encoder, seed, self.step, args.homes // dist.get_world_size(), args.per_home, args.micro):
-            select = targets != batches.IGNORE
+        for share in step_batches(self.encoder, f"{args.seed}:{dist.get_rank()}", self.step,
+                                  args.homes // dist.get_world_size(), args.per_home, args.micro):
             with torch.autocast("cpu", torch.bfloat16, enabled=bool(args.bf16)):
-                logits = self.model(ids, positions, mask, select=select)
-            loss = F.cross_entropy(logits.float(), targets[select], reduction="sum")
+                logits = packed.forward(self.model, share)
+            right = share.targets[share.targets != packed.IGNORE]
+            loss = F.cross_entropy(logits.float(), right, reduction="sum")
             loss.backward()
-            total, wanted, tokens = total + loss.item(), wanted + int(select.sum()), tokens + ids.numel()
+            total, wanted, tokens = total + loss.item(), wanted + len(right), tokens + len(share.ids)
         params = list(self.model.parameters())
-        flat = torch.cat([p.grad.flatten() for p in params] + [torch.tensor([total, wanted, tokens], dtype=torch.float32)])
+        flat = torch.cat([p.grad.flatten() for p in params] + [torch.tensor(
+            [total, wanted, tokens, self.took if dist.get_rank() == 0 else 0], dtype=torch.float32)])
         dist.all_reduce(flat)
-        total, wanted, tokens = flat[-3:].tolist()
-        for p, g in zip(params, (flat[:-3] / wanted).split([p.numel() for p in params])):
+        total, wanted, tokens, took = flat[-4:].tolist()
+        for p, g in zip(params, (flat[:-4] / wanted).split([p.numel() for p in params])):
             p.grad = g.view_as(p)
         for optimiser in self.optimisers:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         # A step that took minutes was a stopped process, not work; a pause must not eat the budget.
-        took = torch.tensor([time.monotonic() - started])
-        dist.broadcast(took, 0)
-        self.seconds += took.item() if took.item() < 90 else 0
+        self.seconds += took if took < 90 else 0
+        self.took = time.monotonic() - started
         self.step, self.tokens = self.step + 1, self.tokens + int(tokens)
         return total / wanted
 
@@ -175,7 +182,7 @@ def parse():
     parser.add_argument("--per-home", type=int, default=8, help="requests a household")
     parser.add_argument("--micro", type=int, default=8, help="households a micro-batch")
     parser.add_argument("--muon-lr", type=float, default=0.02)
-    parser.add_argument("--adam-lr", type=float, default=4e-3)
+    parser.add_argument("--adam-lr", type=float, default=3e-3)
     parser.add_argument("--warmup", type=int, default=60)
     parser.add_argument("--decay", type=float, default=0.5, help="share of the run in which the rate falls to zero")
     parser.add_argument("--eval-every", type=int, default=500)
