@@ -6,6 +6,7 @@
 #include "model/model.h"
 
 namespace hearth::model {
+
 std::optional<io::BlockLayout> block_layout(uint32_t type) {
   const auto shape = kernels::block_of_type(type);
   if (!shape) return std::nullopt;
