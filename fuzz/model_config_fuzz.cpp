@@ -1,5 +1,5 @@
-// Any text as a config.json (and as a generation_config.json): translation must end in metadata, or in one line of error; a
-// spec built from the metadata likewise.
+// Any text as a config.json (and as a generation_config.json): translation must end in metadata, or in one
+// line of error; a spec built from the metadata likewise.
 #include <cstdlib>
 
 #include "model/hf_config.h"

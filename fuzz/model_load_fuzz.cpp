@@ -1,5 +1,5 @@
-// Any bytes as a GGUF model: hyper-parameters, the derived tensor list and binding must end in a model whose matrices have
-// the shapes of its spec, or in one line of error.
+// Any bytes as a GGUF model: hyper-parameters, the derived tensor list and binding must end in a model whose
+// matrices have the shapes of its spec, or in one line of error.
 #include <cstdlib>
 
 #include "io/gguf.h"

@@ -296,31 +296,6 @@ class Translator {
   double factor_ = 1;
 };
 
-/// One id, or a list of ids.
-Result<std::vector<int64_t>> token_ids(const Json& object, std::string_view key) {
-  const Json* value = io::json_find(object, key);
-  std::vector<int64_t> ids;
-  if (value == nullptr) return ids;
-  const Json list = value->is_array() ? *value : Json::array({*value});
-  for (const Json& id : list) {
-    if (!id.is_number_integer() || id.get<double>() < 0 || id.get<double>() > INT32_MAX) {
-      return fail(ErrorCode::kCorrupt, key, " holds something that is no token id");
-    }
-    ids.push_back(id.get<int64_t>());
-  }
-  return ids;
-}
-
-Status add_token_ids(const Json& object, io::Metadata& metadata) {
-  HEARTH_ASSIGN(const auto eos, token_ids(object, "eos_token_id"));
-  HEARTH_ASSIGN(const auto bos, token_ids(object, "bos_token_id"));
-  if (!bos.empty()) metadata.set("tokenizer.ggml.bos_token_id", Value::of(static_cast<uint32_t>(bos[0])));
-  if (eos.empty()) return {};
-  metadata.set("tokenizer.ggml.eos_token_id", Value::of(static_cast<uint32_t>(eos[0])));
-  if (eos.size() > 1) metadata.set("hearth.eos_token_ids", Value::of_int32s(eos));
-  return {};
-}
-
 }  // namespace
 
 Result<HfConfig> read_hf_config(const Json& config) {
@@ -330,7 +305,6 @@ Result<HfConfig> read_hf_config(const Json& config) {
   HEARTH_ASSIGN(const Json flat, flatten(config, out.arch->hf_defaults));
   out.metadata.set("general.architecture", Value::of(std::string(out.arch->name)));
   HEARTH_RETURN_IF_ERROR(Translator(flat, *out.arch, out).translate());
-  HEARTH_RETURN_IF_ERROR(add_token_ids(flat, out.metadata));
   return out;
 }
 
@@ -350,7 +324,7 @@ Status add_generation_config(const Json& generation, io::Metadata& metadata) {
   if (top_k && *top_k >= 0 && *top_k <= INT32_MAX) {
     metadata.set("general.sampling.top_k", Value::of(static_cast<int32_t>(*top_k)));
   }
-  return add_token_ids(generation, metadata);
+  return {};
 }
 
 }  // namespace hearth::model

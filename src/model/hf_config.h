@@ -26,8 +26,7 @@ struct HfConfig {
 /// Errors: kUnsupported (class, rope type, layer types), kCorrupt (a key of the wrong type).
 Result<HfConfig> read_hf_config(const io::Json& config);
 
-/// Adds the sampling defaults as `general.sampling.*` and the end-of-sequence ids
-/// (tokenizer.ggml.eos_token_id the first, hearth.eos_token_ids all of them).
+/// Adds the sampling defaults as `general.sampling.*`. Token ids are the tokenizer's business (text).
 Status add_generation_config(const io::Json& generation, io::Metadata& metadata);
 
 }  // namespace hearth::model

@@ -16,8 +16,7 @@ using testing::HasSubstr;
 
 constexpr std::string_view kLlama = R"({"architectures": ["LlamaForCausalLM"], "hidden_size": 8,
   "intermediate_size": 12, "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1,
-  "max_position_embeddings": 512, "vocab_size": 5, "hidden_act": "silu", "tie_word_embeddings": true,
-  "eos_token_id": [2, 3], "bos_token_id": 1)";
+  "max_position_embeddings": 512, "vocab_size": 5, "hidden_act": "silu", "tie_word_embeddings": true)";
 
 io::Json parse(std::string_view text) {
   auto json = io::parse_json(text, "test");
@@ -39,8 +38,6 @@ TEST(HfConfig, SizesDefaultsAndTokens) {
   EXPECT_FLOAT_EQ(static_cast<float>(number(config->metadata, "llama.attention.layer_norm_rms_epsilon")),
                   1e-6F);
   EXPECT_EQ(number(config->metadata, "llama.rope.dimension_count"), 4);
-  EXPECT_EQ(number(config->metadata, "tokenizer.ggml.eos_token_id"), 2);
-  EXPECT_TRUE(config->metadata.contains("hearth.eos_token_ids"));
   EXPECT_TRUE(config->tied_output);
 }
 
@@ -103,14 +100,11 @@ TEST(HfConfig, RefusesWhatItCannotRun) {
 TEST(HfConfig, GenerationSettingsBecomeSamplingKeys) {
   io::Metadata metadata;
   ASSERT_TRUE(
-      add_generation_config(
-          parse(R"({"temperature": 0.6, "top_k": 20, "top_p": 0.95, "eos_token_id": [151645, 151643]})"),
-          metadata)
-          .ok());
+      add_generation_config(parse(R"({"temperature": 0.6, "top_k": 20, "top_p": 0.95})"), metadata).ok());
   EXPECT_FLOAT_EQ(static_cast<float>(number(metadata, "general.sampling.temp")), 0.6F);
   EXPECT_EQ(number(metadata, "general.sampling.top_k"), 20);
-  EXPECT_EQ(number(metadata, "tokenizer.ggml.eos_token_id"), 151645);
-  EXPECT_FALSE(add_generation_config(parse(R"({"eos_token_id": ["x"]})"), metadata).ok());
+  EXPECT_FALSE(metadata.contains("general.sampling.min_p"));
+  EXPECT_FALSE(add_generation_config(parse(R"({"temperature": "hot"})"), metadata).ok());
 }
 
 /// A folder with one float32 layer whose values count up from 0 in every tensor.
