@@ -7,10 +7,12 @@ FUZZ_SECONDS ?= 300
 PACKAGES := g++ cmake ninja-build ccache pkg-config python3 ca-certificates \
   nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libcurl4-openssl-dev libsodium-dev libedit-dev \
   libutf8proc-dev libpcre2-dev libgtest-dev libgmock-dev
+AARCH64_PACKAGES := g++-aarch64-linux-gnu qemu-user libcurl4-openssl-dev:arm64 libsodium-dev:arm64 libedit-dev:arm64 \
+  libutf8proc-dev:arm64 libpcre2-dev:arm64 libgtest-dev:arm64 libgmock-dev:arm64 libtomlplusplus-dev:arm64
 FUZZ_PACKAGES := clang libclang-rt-14-dev
 BENCH_PACKAGES := libbenchmark-dev nodejs npm python3-venv
 
-.PHONY: help deps build demo test test-asan test-tsan bench fuzz goldens clean format tidy
+.PHONY: help deps build demo test test-asan test-tsan test-aarch64 bench fuzz goldens clean format tidy
 .DEFAULT_GOAL := help
 
 help:
@@ -55,6 +57,13 @@ test-asan test-tsan: test-%: deps
 	@cmake --preset $* >/dev/null
 	@cmake --build --preset $* -j $(JOBS)
 	@ctest --preset $* --timeout 1800
+
+test-aarch64: deps
+	@dpkg --print-foreign-architectures | grep -q arm64 || dpkg --add-architecture arm64
+	$(call install_packages,$(AARCH64_PACKAGES))
+	@cmake --preset aarch64 >/dev/null
+	@cmake --build --preset aarch64 -j $(JOBS)
+	@ctest --preset aarch64 --timeout 3600
 
 fuzz: deps
 	$(call install_packages,$(FUZZ_PACKAGES))

@@ -109,3 +109,17 @@ function(hearth_add_binary)
     install(TARGETS hearth)
   endif()
 endfunction()
+
+# libhearth.so: the C API with everything it needs; only hearth_* is exported.
+function(hearth_add_shared_library)
+  file(WRITE ${CMAKE_BINARY_DIR}/generated/empty.c "")
+  add_library(hearth_shared SHARED ${CMAKE_BINARY_DIR}/generated/empty.c)
+  set_target_properties(hearth_shared PROPERTIES OUTPUT_NAME hearth LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION}
+                                                 SOVERSION ${PROJECT_VERSION_MAJOR})
+  target_link_libraries(hearth_shared PRIVATE
+    -Wl,--whole-archive $<TARGET_FILE:hearth_capi> -Wl,--no-whole-archive hearth_capi)
+  target_link_options(hearth_shared PRIVATE -Wl,--version-script=${CMAKE_SOURCE_DIR}/cmake/exports.map)
+  set_property(TARGET hearth_shared APPEND PROPERTY LINK_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/exports.map)
+  install(TARGETS hearth_shared)
+  install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/hearth TYPE INCLUDE)
+endfunction()

@@ -102,7 +102,7 @@ def check_file(root: pathlib.Path, path: pathlib.Path, problems: list[str]) -> N
     is_test = rel.endswith("_test.cpp")
     if text.count("\n") > MAX_FILE_LINES and rel not in SIZE_EXCEPTIONS:
         problems.append(f"{rel}: {text.count(chr(10))} lines, at most {MAX_FILE_LINES}")
-    if not text.lstrip().startswith("//"):
+    if not text.lstrip().startswith(("//", "/*")):
         problems.append(f"{rel}: does not open with lines that say what it is")
     for name, first, lines in function_lengths(code):
         if lines > MAX_FUNCTION_LINES and f"{rel}:{name}" not in SIZE_EXCEPTIONS:

@@ -1,0 +1,58 @@
+// Options that several verbs share: which model and how it is loaded, and how text is generated from it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/console.h"
+#include "engine/completer.h"
+#include "engine/local_model.h"
+
+namespace CLI {
+class App;
+}
+
+namespace hearth::cli {
+
+/// MODEL as people write it: a path, or a name in the model store.
+Result<std::filesystem::path> resolve_model(const std::string& model);
+
+/// --threads, --ctx, --kv, --reference, --force.
+struct LoadFlags {
+  int32_t threads = 0;
+  std::string context;  // "", "auto" or a number
+  std::string kv_format = "f16";
+  bool reference = false;
+  bool force = false;
+
+  void declare(CLI::App& app);
+  Result<engine::LoadOptions> options() const;
+  /// Resolves, opens and loads, with a progress line.
+  Result<std::unique_ptr<engine::LocalModel>> load(const std::string& model, Console& console) const;
+
+ private:
+  const CLI::App* app_ = nullptr;
+};
+
+/// -n, --stop and every sampler's own options.
+struct GenerationFlags {
+  int64_t max_tokens = -1;
+  std::vector<std::string> stop;
+  runtime::SamplingParams sampling;
+
+  void declare(CLI::App& app);
+  /// A request with these settings and no prompt yet; Ctrl-C cancels it.
+  engine::CompletionRequest request() const;
+  /// "set temp 0.2" of the chat: one option by name.
+  Status set(const std::string& name, const std::string& value);
+};
+
+/// "42 tokens, 31.5 tok/s, first token 0.12 s, context 96 of 4096".
+std::string describe_usage(const engine::Completion& completion);
+/// One line when an answer ended for a reason the user should know of (context full, length, cancelled), else
+/// "".
+std::string describe_finish(const engine::Completion& completion);
+
+}  // namespace hearth::cli

@@ -1,0 +1,55 @@
+// hearth logits: float32 logits of every position of given ids, for comparing with other implementations.
+#include <CLI/CLI.hpp>
+
+#include "cli/model_options.h"
+#include "cli/verb.h"
+#include "io/file.h"
+
+namespace hearth::cli {
+namespace {
+
+class LogitsCommand : public Command {
+ public:
+  void declare(CLI::App& app) override {
+    app.add_option("MODEL", model_, "Model: a name in the store, a .gguf file or a Hugging Face folder")
+        ->required();
+    app.add_option("--ids", ids_, "Token ids, separated by commas")->required()->delimiter(',');
+    app.add_option("--out", out_, "File for float32 values, row-major (tokens, vocabulary)")->required();
+    load_.declare(app);
+  }
+
+  Status run(Console& console) override {
+    LoadFlags flags = load_;
+    if (flags.context.empty()) flags.context = std::to_string(ids_.size());
+    HEARTH_ASSIGN(auto model, flags.load(model_, console));
+    runtime::Runtime& runtime = model->runtime();
+    HEARTH_ASSIGN(const runtime::SeqId sequence, runtime.open_sequence());
+    const auto row_bytes = static_cast<uint64_t>(runtime.vocabulary()) * sizeof(float);
+    HEARTH_ASSIGN(io::AtomicFile file, io::AtomicFile::create(out_, ids_.size() * row_bytes));
+    constexpr size_t kStep = 256;  // bounds the logits held at a time
+    for (size_t done = 0; done < ids_.size(); done += kStep) {
+      const auto tokens = std::span(ids_).subspan(done, std::min(kStep, ids_.size() - done));
+      const runtime::SequenceChunk chunk{sequence, tokens, runtime::LogitsWanted::kAll};
+      HEARTH_RETURN_IF_ERROR(runtime.forward({&chunk, 1}));
+      HEARTH_RETURN_IF_ERROR(file.write(std::as_bytes(runtime.logits(0))));
+      if (interrupted().load()) return fail(ErrorCode::kCancelled, "stopped; nothing was written");
+    }
+    return file.commit();
+  }
+
+ private:
+  std::string model_, out_;
+  std::vector<int32_t> ids_;
+  LoadFlags load_;
+};
+
+}  // namespace
+
+const Verb& verb_logits() {
+  static const Verb kVerb{"logits", "write the float32 logits of every position",
+                          "  hearth logits model.gguf --ids 1,5,9 --out logits.f32\n",
+                          [] { return std::unique_ptr<Command>(std::make_unique<LogitsCommand>()); }};
+  return kVerb;
+}
+
+}  // namespace hearth::cli

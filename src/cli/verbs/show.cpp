@@ -1,0 +1,150 @@
+// hearth show: what is in a model file, and what it would need.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "cli/model_options.h"
+#include "cli/verb.h"
+#include "io/file.h"
+#include "io/json.h"
+#include "kernels/format.h"
+
+namespace hearth::cli {
+namespace {
+
+constexpr size_t kShownItems = 4;
+constexpr size_t kShownBytes = 96;
+
+/// Text of a file is untrusted: control characters would move the cursor.
+std::string printable(std::string_view text, size_t limit) {
+  std::string out;
+  for (const char c : text.substr(0, limit)) {
+    if (c == '\n') {
+      out += "\\n";
+    } else {
+      out += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? '?' : c;
+    }
+  }
+  return text.size() > limit ? out + "..." : out;
+}
+
+template <typename T>
+io::Json array_json(const std::vector<T>& items, size_t limit) {
+  io::Json out = io::Json::array();
+  for (size_t i = 0; i < std::min(limit, items.size()); ++i) {
+    if constexpr (std::is_same_v<T, std::string>) {
+      out.push_back(printable(items[i], kShownBytes));
+    } else {
+      out.push_back(static_cast<T>(items[i]));
+    }
+  }
+  return out;
+}
+
+/// The value as JSON; arrays and strings cut to what a person reads.
+io::Json value_json(const io::Value& value) {
+  return std::visit(
+      [](const auto& data) -> io::Json {
+        using Data = std::decay_t<decltype(data)>;
+        if constexpr (std::is_same_v<Data, std::string>) {
+          return printable(data, kShownBytes);
+        } else if constexpr (std::is_arithmetic_v<Data>) {
+          return data;
+        } else {
+          return {{"count", data.size()}, {"first", array_json(data, kShownItems)}};
+        }
+      },
+      value.data);
+}
+
+std::string shape_text(const std::vector<int64_t>& shape) {
+  std::string out = "(";
+  for (size_t i = 0; i < shape.size(); ++i) out += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+  return out + ")";
+}
+
+std::string_view type_name(uint32_t type) {
+  const kernels::Format* format = kernels::find_format(type);
+  return format ? format->name : "?";
+}
+
+class ShowCommand : public Command {
+ public:
+  void declare(CLI::App& app) override {
+    app.add_option("MODEL", model_, "Model: a name in the store, a .gguf file or a Hugging Face folder")
+        ->required();
+    app.add_flag("--json", json_, "Print one JSON object");
+    load_.declare(app);
+  }
+
+  Status run(Console& console) override {
+    HEARTH_ASSIGN(const auto path, resolve_model(model_));
+    HEARTH_ASSIGN(const engine::OpenedModel opened, engine::open_model(path));
+    HEARTH_ASSIGN(const engine::LoadOptions options, load_.options());
+    HEARTH_ASSIGN(const engine::MemoryNeed need, engine::plan_memory(opened, options));
+    console.out(json_ ? as_json(opened, need).dump(-1, ' ', false, io::Json::error_handler_t::replace) + "\n"
+                      : as_text(opened, need));
+    return {};
+  }
+
+ private:
+  io::Json as_json(const engine::OpenedModel& opened, const engine::MemoryNeed& need) const {
+    io::Json metadata = io::Json::object();
+    for (const auto& [key, value] : opened.file.metadata.entries()) metadata[key] = value_json(value);
+    io::Json tensors = io::Json::array();
+    for (const io::Tensor& tensor : opened.file.tensors) {
+      tensors.push_back({{"name", tensor.name},
+                         {"type", type_name(tensor.type)},
+                         {"shape", tensor.shape},
+                         {"bytes", tensor.data.size()}});
+    }
+    return {{"model", model_},
+            {"metadata", std::move(metadata)},
+            {"tensors", std::move(tensors)},
+            {"memory",
+             {{"weights_bytes", need.weight_bytes},
+              {"kv_bytes", need.kv_bytes},
+              {"scratch_bytes", need.scratch_bytes},
+              {"context_tokens", need.context_tokens},
+              {"available_bytes", need.available_bytes},
+              {"largest_context_tokens", need.largest_context_tokens}}}};
+  }
+
+  std::string as_text(const engine::OpenedModel& opened, const engine::MemoryNeed& need) const {
+    std::string out = "metadata\n";
+    for (const auto& [key, value] : opened.file.metadata.entries()) {
+      const io::Json json = value_json(value);
+      out += concat("  ", printable(key, kShownBytes), " = ",
+                    json.is_string() ? json.get<std::string>()
+                                     : json.dump(-1, ' ', false, io::Json::error_handler_t::replace),
+                    "\n");
+    }
+    out += concat("tensors (", opened.file.tensors.size(), ")\n");
+    for (const io::Tensor& tensor : opened.file.tensors) {
+      out += concat("  ", printable(tensor.name, kShownBytes), "  ", type_name(tensor.type), "  ",
+                    shape_text(tensor.shape), "  ", io::human_bytes(tensor.data.size()), "\n");
+    }
+    const auto bytes = [](int64_t n) {
+      return io::human_bytes(static_cast<uint64_t>(std::max<int64_t>(0, n)));
+    };
+    out += concat("memory\n  weights ", bytes(need.weight_bytes), ", KV cache ", bytes(need.kv_bytes), " at ",
+                  need.context_tokens, " tokens, scratch ", bytes(need.scratch_bytes), ": ",
+                  bytes(need.total_bytes()), " of ", bytes(need.available_bytes),
+                  " available\n  largest context that fits: ", need.largest_context_tokens, " tokens\n");
+    return out;
+  }
+
+  std::string model_;
+  bool json_ = false;
+  LoadFlags load_;
+};
+
+}  // namespace
+
+const Verb& verb_show() {
+  static const Verb kVerb{"show", "metadata, tensors and memory plan of a model",
+                          "  hearth show model.gguf\n  hearth show ./my-model --ctx 32768 --json\n",
+                          [] { return std::unique_ptr<Command>(std::make_unique<ShowCommand>()); }};
+  return kVerb;
+}
+
+}  // namespace hearth::cli

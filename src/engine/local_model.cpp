@@ -1,0 +1,165 @@
+// The loading pipeline, in the order in which things can be refused cheaply: metadata, plan, weights.
+#include "engine/local_model.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "io/file.h"
+#include "io/json.h"
+#include "model/memory_plan.h"
+#include "text/tokenizer_files.h"
+
+namespace hearth::engine {
+namespace {
+
+runtime::RuntimeOptions runtime_options(const LoadOptions& options, int64_t context_tokens) {
+  runtime::RuntimeOptions out;
+  out.context_tokens = context_tokens;
+  out.max_sequences = options.max_sequences;
+  out.max_batch_tokens = options.max_batch_tokens;
+  out.kv_format = options.kv_format;
+  return out;
+}
+
+/// The largest context in [0, limit] whose cache and scratch take at most `room` bytes.
+Result<int64_t> largest_context(const model::ModelSpec& spec, const LoadOptions& options, int64_t limit,
+                                int64_t room) {
+  int64_t low = 0;  // fits
+  while (low < limit) {
+    const int64_t middle = limit - (limit - low) / 2;
+    HEARTH_ASSIGN(const runtime::MemoryPlan plan,
+                  runtime::Runtime::plan(spec, runtime_options(options, middle)));
+    if (plan.kv_bytes + plan.scratch_bytes <= room) {
+      low = middle;
+    } else {
+      limit = middle - 1;
+    }
+  }
+  return low;
+}
+
+Status check_fits(const MemoryNeed& need, const std::string& name) {
+  if (need.total_bytes() <= need.available_bytes && need.context_tokens > 0) return {};
+  const auto text = [](int64_t bytes) {
+    return io::human_bytes(static_cast<uint64_t>(std::max<int64_t>(0, bytes)));
+  };
+  const std::string advice = need.largest_context_tokens > 0
+                                 ? concat("--ctx ", need.largest_context_tokens, " would fit")
+                                 : "take a smaller model or quantisation";
+  return fail(ErrorCode::kTooLarge, name, " needs ", text(need.total_bytes()), " (weights ",
+              text(need.weight_bytes), ", KV cache ", text(need.kv_bytes), " at ", need.context_tokens,
+              " tokens, scratch ", text(need.scratch_bytes), ") but ", text(need.available_bytes),
+              " is available; ", advice, " (--force tries anyway)");
+}
+
+const io::Tensor* find_tensor(const io::TensorFile& file, std::string_view name) {
+  const auto found = std::find_if(file.tensors.begin(), file.tensors.end(),
+                                  [&](const io::Tensor& t) { return t.name == name; });
+  return found == file.tensors.end() ? nullptr : &*found;
+}
+
+Result<model::ModelSpec> spec_of(const io::TensorFile& file) {
+  const io::Tensor* embedding = find_tensor(file, "token_embd.weight");
+  const int64_t vocab_rows = embedding && !embedding->shape.empty() ? embedding->shape.front() : 0;
+  return model::build_spec(file.metadata, vocab_rows, find_tensor(file, "output.weight") == nullptr);
+}
+
+}  // namespace
+
+Result<OpenedModel> open_model(const std::filesystem::path& path) {
+  HEARTH_ASSIGN(io::TensorFile file, model::open_source(path));
+  if (std::filesystem::is_directory(path)) {
+    HEARTH_ASSIGN(const io::Metadata tokenizer, text::read_tokenizer_folder(path));
+    for (const auto& [key, value] : tokenizer.entries()) file.metadata.set(key, value);
+  }
+  return OpenedModel{std::move(file), path.string()};
+}
+
+Result<MemoryNeed> plan_memory(const OpenedModel& opened, const LoadOptions& options) {
+  HEARTH_ASSIGN(const model::ModelSpec spec, spec_of(opened.file));
+  MemoryNeed need;
+  for (const io::Tensor& tensor : opened.file.tensors)
+    need.weight_bytes += static_cast<int64_t>(tensor.data.size());
+  need.available_bytes = model::available_memory_bytes();
+  const int64_t own = spec.hp.context_length > 0 ? spec.hp.context_length : kDefaultContextTokens;
+  HEARTH_ASSIGN(need.largest_context_tokens,
+                largest_context(spec, options, own, need.available_bytes - need.weight_bytes));
+  need.context_tokens = options.context_tokens.value_or(std::min(own, kDefaultContextTokens));
+  if (need.context_tokens == 0) need.context_tokens = need.largest_context_tokens;
+  HEARTH_ASSIGN(
+      const runtime::MemoryPlan plan,
+      runtime::Runtime::plan(spec, runtime_options(options, std::max<int64_t>(1, need.context_tokens))));
+  need.kv_bytes = plan.kv_bytes;
+  need.scratch_bytes = plan.scratch_bytes;
+  return need;
+}
+
+Result<std::unique_ptr<text::Tokenizer>> make_tokenizer(const io::Metadata& metadata) {
+  auto tokenizer = text::Tokenizer::create(metadata);
+  if (!tokenizer && tokenizer.error().code == ErrorCode::kNotFound) return std::unique_ptr<text::Tokenizer>();
+  return tokenizer;
+}
+
+Result<std::optional<text::ChatTemplate>> make_chat_template(const io::Metadata& metadata) {
+  HEARTH_ASSIGN(const std::optional<std::string> source, metadata.get_string("tokenizer.chat_template"));
+  if (!source) return std::optional<text::ChatTemplate>();
+  HEARTH_ASSIGN(text::ChatTemplate chat_template, text::ChatTemplate::parse(*source));
+  return std::optional<text::ChatTemplate>(std::move(chat_template));
+}
+
+Result<std::string> render_chat(const text::ChatTemplate& chat_template, const text::Tokenizer* tokenizer,
+                                const std::string& chat_json) {
+  HEARTH_ASSIGN(io::Json request, io::parse_json(chat_json, "chat request"));
+  if (!request.is_object()) return fail(ErrorCode::kCorrupt, "the chat request is not a JSON object");
+  const auto fill = [&](const char* key, io::Json value) {
+    if (!request.contains(key)) request[key] = std::move(value);
+  };
+  const auto token_text = [&](std::optional<text::TokenId> id) {
+    return std::string(tokenizer && id ? tokenizer->token_text(*id) : std::string_view());
+  };
+  fill("add_generation_prompt", true);
+  fill("bos_token", tokenizer ? token_text(tokenizer->bos()) : "");
+  fill("eos_token", tokenizer ? token_text(tokenizer->eos()) : "");
+  return chat_template.render(request.dump(-1, ' ', false, io::Json::error_handler_t::replace));
+}
+
+Result<std::unique_ptr<LocalModel>> LocalModel::load(OpenedModel opened, const LoadOptions& options) {
+  if (options.threads < 0) return fail(ErrorCode::kUsage, "threads must be at least 1");
+  HEARTH_ASSIGN(const MemoryNeed need, plan_memory(opened, options));
+  if (!options.ignore_memory) HEARTH_RETURN_IF_ERROR(check_fits(need, opened.name));
+  std::unique_ptr<LocalModel> model(new LocalModel());
+  model->name_ = opened.name;
+  HEARTH_ASSIGN(model->tokenizer_, make_tokenizer(opened.file.metadata));
+  HEARTH_ASSIGN(model->chat_template_, make_chat_template(opened.file.metadata));
+  model->pool_ = std::make_unique<ThreadPool>(options.threads > 0 ? options.threads : available_cpus());
+  HEARTH_ASSIGN(model->model_, model::Model::load(std::move(opened.file), options.precision, *model->pool_));
+  HEARTH_ASSIGN(model->runtime_, runtime::Runtime::create(
+                                     *model->model_, *model->pool_,
+                                     runtime_options(options, std::max<int64_t>(1, need.context_tokens))));
+  return model;
+}
+
+Result<std::string> LocalModel::render_chat(const std::string& chat_json) const {
+  if (!chat_template_)
+    return fail(ErrorCode::kUnsupported, name_, " has no chat template; give a raw prompt");
+  return engine::render_chat(*chat_template_, tokenizer_.get(), chat_json);
+}
+
+Result<std::vector<int32_t>> LocalModel::encode_prompt(const std::string& prompt, bool parse_special) const {
+  if (!tokenizer_)
+    return fail(ErrorCode::kUnsupported, name_, " has no tokenizer; hearth logits takes token ids");
+  std::vector<int32_t> ids =
+      tokenizer_->encode(prompt, {.add_special = true, .parse_special = parse_special});
+  const std::optional<text::TokenId> bos = tokenizer_->bos();
+  if (bos && ids.size() >= 2 && ids[0] == *bos && ids[1] == *bos)
+    ids.erase(ids.begin());  // the template printed it too
+  const auto too_large =
+      std::find_if(ids.begin(), ids.end(), [&](int32_t id) { return id >= runtime_->vocabulary(); });
+  if (too_large != ids.end()) {
+    return fail(ErrorCode::kCorrupt, name_, ": the tokenizer gives id ", *too_large, " but the model knows ",
+                runtime_->vocabulary());
+  }
+  return ids;
+}
+
+}  // namespace hearth::engine

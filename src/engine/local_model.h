@@ -1,0 +1,110 @@
+// A model loaded for use: file -> tensors -> packed weights -> runtime, with its tokenizer and chat template.
+// Refuses before it loads what will not fit into memory. Must not know who asks.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/thread_pool.h"
+#include "io/tensor_source.h"
+#include "model/model.h"
+#include "runtime/session.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+namespace hearth::engine {
+
+inline constexpr int64_t kDefaultContextTokens = 4096;
+
+struct LoadOptions {
+  /// Threads in all; 0: as many as this process may use.
+  int32_t threads = 0;
+  /// Tokens of context; nullopt: the model's own or kDefaultContextTokens, whichever is smaller; 0: the
+  /// largest that fits.
+  std::optional<int64_t> context_tokens;
+  /// How keys and values are kept: "f16" or "f32".
+  std::string kv_format = "f16";
+  kernels::Precision precision = kernels::Precision::kFast;
+  int32_t max_sequences = 1;
+  int32_t max_batch_tokens = 512;
+  /// Load although the plan says that memory will not do.
+  bool ignore_memory = false;
+};
+
+/// What a file holds before any weight is packed: enough to show it, plan it or tokenize with it.
+struct OpenedModel {
+  io::TensorFile file;  // GGUF vocabulary, whatever the file was; tokenizer keys included
+  std::string name;     // for messages
+};
+
+/// A GGUF file (any part of a split one) or a Hugging Face folder, tokenizer files included.
+Result<OpenedModel> open_model(const std::filesystem::path& path);
+
+/// What a model needs of this machine's memory, and what there is.
+struct MemoryNeed {
+  int64_t weight_bytes = 0;
+  int64_t kv_bytes = 0;
+  int64_t scratch_bytes = 0;
+  int64_t context_tokens = 0;
+  int64_t available_bytes = 0;
+  int64_t largest_context_tokens =
+      0;  // that fits beside the weights, up to the model's own; 0: not even one page
+
+  int64_t total_bytes() const { return weight_bytes + kv_bytes + scratch_bytes; }
+};
+/// The plan for loading with these options; nothing is loaded.
+Result<MemoryNeed> plan_memory(const OpenedModel& opened, const LoadOptions& options);
+
+/// The tokenizer of an opened model; nullptr (no error) when the file has none.
+Result<std::unique_ptr<text::Tokenizer>> make_tokenizer(const io::Metadata& metadata);
+
+/// Its chat template; nullopt when the file has none.
+Result<std::optional<text::ChatTemplate>> make_chat_template(const io::Metadata& metadata);
+/// Renders a chat request (template variables as JSON) with bos_token, eos_token and add_generation_prompt
+/// filled in unless given.
+Result<std::string> render_chat(const text::ChatTemplate& chat_template, const text::Tokenizer* tokenizer,
+                                const std::string& chat_json);
+
+class LocalModel {
+ public:
+  /// Errors: as open_model, model::Model::load and Runtime::create; kTooLarge with the numbers when it does
+  /// not fit.
+  static Result<std::unique_ptr<LocalModel>> load(OpenedModel opened, const LoadOptions& options);
+
+  ThreadPool& pool() { return *pool_; }
+  const model::Model& model() const { return *model_; }
+  runtime::Runtime& runtime() { return *runtime_; }
+  const std::string& name() const { return name_; }
+  const io::Metadata& metadata() const { return model_->metadata(); }
+  /// nullptr when the file has none.
+  const text::Tokenizer* tokenizer() const { return tokenizer_.get(); }
+  /// Held by whoever uses the runtime: several sessions of one model take turns.
+  std::mutex& turn() { return turn_; }
+  int64_t context_tokens() const { return runtime_->options().context_tokens; }
+
+  bool has_chat_template() const { return chat_template_.has_value(); }
+  /// The prompt for a chat request. Errors: kUnsupported when the model has no chat template.
+  Result<std::string> render_chat(const std::string& chat_json) const;
+  /// Ids of a finished prompt; BOS as the model asks for, never twice.
+  Result<std::vector<int32_t>> encode_prompt(const std::string& prompt, bool parse_special) const;
+
+ private:
+  LocalModel() = default;
+  std::string name_;
+  std::unique_ptr<ThreadPool> pool_;
+  std::unique_ptr<model::Model> model_;
+  std::unique_ptr<runtime::Runtime> runtime_;
+  std::unique_ptr<text::Tokenizer> tokenizer_;
+  std::optional<text::ChatTemplate> chat_template_;
+  std::mutex turn_;
+};
+
+}  // namespace hearth::engine

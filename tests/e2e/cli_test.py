@@ -1,0 +1,182 @@
+"""The command line as scripts see it: the plumbing contract, the specialist, a scripted chat. Standard library only.
+
+Usage: cli_test.py HEARTH SOURCE_DIR
+"""
+import json
+import math
+import pathlib
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+HEARTH, SOURCE = sys.argv[1], pathlib.Path(sys.argv[2])
+DEVICE = SOURCE / "models/device/device.gguf"
+
+
+def hearth(*arguments, stdin="", timeout=60):
+    return subprocess.run([HEARTH, *map(str, arguments)], input=stdin, capture_output=True, text=True, timeout=timeout)
+
+
+class Usage(unittest.TestCase):
+    def test_help_shows_verbs_and_examples(self):
+        top = hearth("--help")
+        self.assertEqual(top.returncode, 0)
+        for verb in ("run", "chat", "show", "list", "rm", "pull", "convert", "doctor", "bench", "tokenize", "template", "logits"):
+            self.assertRegex(top.stdout, rf"(?m)^  {verb} ")
+            text = hearth(verb, "--help")
+            self.assertEqual(text.returncode, 0)
+            self.assertIn("Examples:", text.stdout, verb)
+
+    def test_wrong_usage_is_2_and_one_line(self):
+        for arguments in (["rnu"], [], ["show"], ["run", "--no-such-flag"], ["run", "-p", "x", "--threads", "0"],
+                          ["run", "-p", "x", "--ctx", "many"], ["run", "-p", "x", "--temp", "-1"]):
+            result = hearth(*arguments)
+            self.assertEqual(result.returncode, 2, arguments)
+            self.assertEqual(result.stdout, "")
+            self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+
+    def test_failure_is_1_and_one_line(self):
+        result = hearth("show", "/nonexistent/model.gguf")
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+        self.assertIn("/nonexistent/model.gguf", result.stderr)
+
+
+class Specialist(unittest.TestCase):
+    def ask(self, text, *arguments):
+        result = hearth("run", "-p", text, *arguments)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return json.loads(result.stdout)
+
+    def test_two_commands_in_under_a_second(self):
+        start = time.monotonic()
+        calls = self.ask("dim the kitchen lights to 30 percent and lock the front door")
+        elapsed = time.monotonic() - start
+        self.assertEqual(calls, [{"tool": "light", "device": "kitchen lights", "brightness": 30},
+                                 {"tool": "lock", "device": "front door", "state": "lock"}])
+        self.assertLess(elapsed, 1.0 if "asan" not in HEARTH and "tsan" not in HEARTH else 60)
+
+    def test_outside_its_world_is_escalated(self):
+        self.assertEqual(self.ask("who won the match in Lisbon?")["tool"], "escalate")
+        self.assertEqual(self.ask("???"), {"tool": "escalate", "reason": "out_of_scope"})
+        self.assertEqual(self.ask("please " * 100), {"tool": "escalate", "reason": "unsupported"})
+
+    def test_another_household(self):
+        catalogue = (SOURCE / "models/device/catalogue.toml").read_text().replace('"kitchen lights"', '"galley lights"')
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "home.toml"
+            path.write_text(catalogue)
+            self.assertEqual(self.ask("turn on the galley lights", "--catalogue", path),
+                             {"tool": "light", "device": "galley lights", "state": "on"})
+            path.write_text("version = 1\nrooms = [")
+            result = hearth("run", "-p", "x", "--catalogue", path)
+            self.assertEqual((result.returncode, len(result.stderr.splitlines())), (1, 1), result.stderr)
+
+    def test_answers_do_not_depend_on_threads(self):
+        texts = {hearth("run", "-p", "set the thermostat to 21 and close the office curtains", "--threads", n).stdout for n in (1, 2)}
+        self.assertEqual(len(texts), 1)
+
+    def test_json_carries_usage(self):
+        answer = self.ask("lock the back door", "--json")
+        self.assertEqual(json.loads(answer["text"]), {"tool": "lock", "device": "back door", "state": "lock"})
+        self.assertGreater(answer["usage"]["generated_tokens"], 0)
+
+
+class Plumbing(unittest.TestCase):
+    def test_tokenize_and_back(self):
+        text = "dim the floor lamp to 7 percent, é漢字"
+        ids = json.loads(hearth("tokenize", DEVICE, stdin=text).stdout)
+        self.assertTrue(ids and all(isinstance(i, int) for i in ids))
+        self.assertEqual(hearth("tokenize", DEVICE, "--decode", stdin=json.dumps(ids)).stdout, text)
+        special = json.loads(hearth("tokenize", DEVICE, "--parse-special", stdin="<|user|>").stdout)
+        self.assertEqual(len(special), 1)
+        self.assertEqual(hearth("tokenize", DEVICE, "--decode", stdin="[1, 99999999]").returncode, 2)
+        self.assertEqual(hearth("tokenize", DEVICE, "--decode", stdin="[1, ").returncode, 1)
+
+    def test_raw_run_is_reproducible(self):
+        arguments = ("run", DEVICE, "--raw", "-p", "turn on", "-n", "12")
+        self.assertEqual(hearth(*arguments, "--temp", "0").stdout, hearth(*arguments, "--temp", "0").stdout)
+        seeded = [hearth(*arguments, "--temp", "1", "--seed", "7").stdout for _ in range(2)]
+        self.assertEqual(*seeded)
+
+    def test_logits_of_every_position(self):
+        shown = json.loads(hearth("show", DEVICE, "--json").stdout)
+        vocab = next(t["shape"][0] for t in shown["tensors"] if t["name"] == "token_embd.weight")
+        with tempfile.TemporaryDirectory() as folder:
+            out = pathlib.Path(folder) / "logits.f32"
+            result = hearth("logits", DEVICE, "--ids", "1,5,9", "--out", out)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            data = out.read_bytes()
+            values = struct.unpack(f"<{len(data) // 4}f", data)
+            self.assertEqual(len(values), 3 * vocab)
+            self.assertTrue(all(map(math.isfinite, values)))
+            refused = hearth("logits", DEVICE, "--ids", f"1,{vocab}", "--out", out)
+            self.assertEqual((refused.returncode, len(refused.stderr.splitlines())), (2, 1), refused.stderr)
+            self.assertIn(str(vocab), refused.stderr)
+
+    def test_template_file_and_model(self):
+        request = json.dumps({"messages": [{"role": "user", "content": "hi"}], "add_generation_prompt": True})
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "chat.jinja"
+            path.write_text("{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<a>{% endif %}")
+            self.assertEqual(hearth("template", path, stdin=request).stdout, "<user>hi<a>")
+            path.write_text("{% for m in %}")
+            broken = hearth("template", path, stdin=request)
+            self.assertEqual((broken.returncode, len(broken.stderr.splitlines())), (1, 1), broken.stderr)
+        self.assertIn("hi", hearth("template", DEVICE, stdin=request).stdout)
+
+    def test_convert_keeps_what_it_computes(self):
+        with tempfile.TemporaryDirectory() as folder:
+            copy, out = pathlib.Path(folder) / "copy.gguf", [pathlib.Path(folder) / name for name in ("a", "b")]
+            self.assertEqual(hearth("convert", DEVICE, copy).returncode, 0)
+            for model, path in ((DEVICE, out[0]), (copy, out[1])):
+                self.assertEqual(hearth("logits", model, "--ids", "3,1,4,1,5", "--out", path).returncode, 0)
+            self.assertEqual(out[0].read_bytes(), out[1].read_bytes())
+
+    def test_bench_reports_medians(self):
+        result = hearth("bench", DEVICE, "--prompt", "32", "--gen", "8", "--repeat", "2", "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        report = json.loads(result.stdout)
+        for key in ("prefill_tokens_per_s", "decode_tokens_per_s", "load_s", "peak_rss_bytes", "read_bandwidth_gb_s",
+                    "decode_bandwidth_share"):
+            self.assertGreater(report[key], 0, key)
+
+    def test_too_large_a_context_is_refused_with_numbers(self):
+        result = hearth("run", DEVICE, "--raw", "-p", "x", "--ctx", "16000000")
+        if result.returncode == 0:
+            self.skipTest("this machine has room for 16 million tokens")
+        self.assertEqual((result.returncode, len(result.stderr.splitlines())), (1, 1), result.stderr)
+
+    def test_prompt_longer_than_the_context(self):
+        result = hearth("run", DEVICE, "--raw", "--ctx", "16", "-p", "turn on the kitchen lights " * 20)
+        self.assertEqual((result.returncode, len(result.stderr.splitlines())), (1, 1), result.stderr)
+        self.assertIn("16", result.stderr)
+
+    def test_a_full_context_is_announced(self):
+        result = hearth("run", DEVICE, "--raw", "--ctx", "16", "--ignore-end", "-p", "turn on", "--temp", "0")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("context of 16 tokens is full", result.stderr)
+
+
+class Chat(unittest.TestCase):
+    def test_commands(self):
+        with tempfile.TemporaryDirectory() as folder:
+            saved = pathlib.Path(folder) / "chat.json"
+            script = "\n".join(["/help", "/set temp 0", "/set nonsense 1", "/stats", "lock the front door", "/stats",
+                                f"/save {saved}", "/reset", f"/load {saved}", "/load /nonexistent", "/nope", "/system light:lamp;",
+                                "two \\", "lines", "/exit"]) + "\n"
+            result = hearth("chat", DEVICE, "-n", "24", stdin=script)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            messages = json.loads(saved.read_text())["messages"]
+            self.assertEqual([m["role"] for m in messages], ["user", "assistant"])
+            self.assertEqual(messages[0]["content"], "lock the front door")
+            for expected in ("no answer yet", "nonsense", "saved 2 messages", "loaded 2 messages", "/nonexistent", "unknown command /nope"):
+                self.assertIn(expected, result.stderr)
+            self.assertEqual(result.stdout.count("\n"), 2, result.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=1)
