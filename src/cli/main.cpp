@@ -13,6 +13,7 @@
 #include "base/nearest.h"
 #include "cli/console.h"
 #include "cli/verb.h"
+#include "io/file.h"
 
 namespace hearth::cli {
 namespace {
@@ -25,6 +26,14 @@ void say_error(std::string_view message) {
   for (const char c : message) line += (c == '\n' || c == '\r') ? ' ' : c;
   line += '\n';
   (void)!write(STDERR_FILENO, line.data(), line.size());
+}
+
+void on_truncated_file(const char* path) {
+  static constexpr char kPrefix[] = "hearth: the file was cut short while it was in use: ";
+  (void)!write(STDERR_FILENO, kPrefix, sizeof(kPrefix) - 1);
+  (void)!write(STDERR_FILENO, path, __builtin_strlen(path));
+  (void)!write(STDERR_FILENO, "\n", 1);
+  _exit(kFailed);
 }
 
 struct Declared {
@@ -97,6 +106,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   hearth::cli::install_signal_handlers();
+  hearth::io::install_mapping_guard(hearth::cli::on_truncated_file);
   try {
     return hearth::cli::run(argc, argv);
   } catch (const std::bad_alloc&) {

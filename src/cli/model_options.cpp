@@ -55,6 +55,49 @@ Result<std::unique_ptr<engine::LocalModel>> LoadFlags::load(const std::string& m
   return loaded;
 }
 
+void GenerationFlags::declare(CLI::App& app) {
+  app.add_option("-n,--max-tokens", max_tokens, "Tokens to generate at most; default: until the model ends")
+      ->check(CLI::NonNegativeNumber)
+      ->group("Generation");
+  app.add_option("--stop", stop, "End the answer at this text; may be given several times")->group("Generation");
+  app.add_flag("--ignore-end", ignore_end, "Go on past end-of-generation tokens")->group("Generation");
+  for (const OptionInfo& option : list_options(sampling)) {
+    std::string dashed = option.name;
+    for (char& c : dashed) c = c == '_' ? '-' : c;
+    const std::string names = dashed == option.name ? "--" + dashed : "--" + dashed + ",--" + option.name;
+    const auto set_from_flag = [this, name = option.name](const std::string& value) {
+      if (const Status status = set(name, value); !status) throw CLI::ValidationError("--" + name, status.error().message);
+    };
+    app.add_option_function<std::string>(names, set_from_flag, option.help)
+        ->type_name(option.type)
+        ->default_str(option.default_value)
+        ->group("Sampling");
+  }
+}
+
+Status GenerationFlags::set(const std::string& name, const std::string& value) { return set_option(sampling, name, value); }
+
+engine::CompletionRequest GenerationFlags::request() const {
+  engine::CompletionRequest request;
+  request.sampling = sampling;
+  request.max_tokens = max_tokens;
+  request.stop = stop;
+  request.ignore_end = ignore_end;
+  request.cancel = &interrupted();
+  return request;
+}
+
+Result<std::filesystem::path> resolve_model(const std::string& model) {
+  std::error_code error;
+  if (std::filesystem::exists(model, error)) return std::filesystem::path(model);
+  const bool looks_like_path = model.find('/') == 0 || model.starts_with("./") || model.starts_with("../") || model.ends_with(".gguf");
+  if (looks_like_path) return fail(ErrorCode::kNotFound, model, ": no such file or folder");
+  HEARTH_ASSIGN(const auto home, store::Store::default_home());
+  HEARTH_ASSIGN(const store::Store store, store::Store::open(home));
+  HEARTH_ASSIGN(const store::Model found, store.find(model));
+  return found.path();
+}
+
 std::string describe_usage(const engine::Completion& completion) {
   const engine::Usage& usage = completion.usage;
   // The first token comes out of the prefill; decode steps make the rest.

@@ -31,15 +31,13 @@ struct LoadFlags {
   Result<engine::LoadOptions> options() const;
   /// Resolves, opens and loads, with a progress line.
   Result<std::unique_ptr<engine::LocalModel>> load(const std::string& model, Console& console) const;
-
- private:
-  const CLI::App* app_ = nullptr;
 };
 
 /// -n, --stop and every sampler's own options.
 struct GenerationFlags {
   int64_t max_tokens = -1;
   std::vector<std::string> stop;
+  bool ignore_end = false;
   runtime::SamplingParams sampling;
 
   void declare(CLI::App& app);

@@ -4,9 +4,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "io/file.h"
 #include "io/json.h"
-#include "model/memory_plan.h"
+#include "model/memory.h"
 #include "text/tokenizer_files.h"
 
 namespace hearth::engine {
@@ -19,37 +18,6 @@ runtime::RuntimeOptions runtime_options(const LoadOptions& options, int64_t cont
   out.max_batch_tokens = options.max_batch_tokens;
   out.kv_format = options.kv_format;
   return out;
-}
-
-/// The largest context in [0, limit] whose cache and scratch take at most `room` bytes.
-Result<int64_t> largest_context(const model::ModelSpec& spec, const LoadOptions& options, int64_t limit,
-                                int64_t room) {
-  int64_t low = 0;  // fits
-  while (low < limit) {
-    const int64_t middle = limit - (limit - low) / 2;
-    HEARTH_ASSIGN(const runtime::MemoryPlan plan,
-                  runtime::Runtime::plan(spec, runtime_options(options, middle)));
-    if (plan.kv_bytes + plan.scratch_bytes <= room) {
-      low = middle;
-    } else {
-      limit = middle - 1;
-    }
-  }
-  return low;
-}
-
-Status check_fits(const MemoryNeed& need, const std::string& name) {
-  if (need.total_bytes() <= need.available_bytes && need.context_tokens > 0) return {};
-  const auto text = [](int64_t bytes) {
-    return io::human_bytes(static_cast<uint64_t>(std::max<int64_t>(0, bytes)));
-  };
-  const std::string advice = need.largest_context_tokens > 0
-                                 ? concat("--ctx ", need.largest_context_tokens, " would fit")
-                                 : "take a smaller model or quantisation";
-  return fail(ErrorCode::kTooLarge, name, " needs ", text(need.total_bytes()), " (weights ",
-              text(need.weight_bytes), ", KV cache ", text(need.kv_bytes), " at ", need.context_tokens,
-              " tokens, scratch ", text(need.scratch_bytes), ") but ", text(need.available_bytes),
-              " is available; ", advice, " (--force tries anyway)");
 }
 
 const io::Tensor* find_tensor(const io::TensorFile& file, std::string_view name) {
@@ -77,20 +45,19 @@ Result<OpenedModel> open_model(const std::filesystem::path& path) {
 
 Result<MemoryNeed> plan_memory(const OpenedModel& opened, const LoadOptions& options) {
   HEARTH_ASSIGN(const model::ModelSpec spec, spec_of(opened.file));
+  const int64_t weights = model::weight_bytes(opened.file, spec, options.precision);
+  const model::PlanFor plan = [&](int64_t context) -> Result<model::MemoryPlan> {
+    HEARTH_ASSIGN(const runtime::MemoryPlan own, runtime::Runtime::plan(spec, runtime_options(options, context)));
+    return model::MemoryPlan{weights, own.kv_bytes, own.scratch_bytes, context};
+  };
   MemoryNeed need;
-  for (const io::Tensor& tensor : opened.file.tensors)
-    need.weight_bytes += static_cast<int64_t>(tensor.data.size());
-  need.available_bytes = model::available_memory_bytes();
+  HEARTH_ASSIGN(need.machine, model::machine_memory());
   const int64_t own = spec.hp.context_length > 0 ? spec.hp.context_length : kDefaultContextTokens;
-  HEARTH_ASSIGN(need.largest_context_tokens,
-                largest_context(spec, options, own, need.available_bytes - need.weight_bytes));
-  need.context_tokens = options.context_tokens.value_or(std::min(own, kDefaultContextTokens));
-  if (need.context_tokens == 0) need.context_tokens = need.largest_context_tokens;
-  HEARTH_ASSIGN(
-      const runtime::MemoryPlan plan,
-      runtime::Runtime::plan(spec, runtime_options(options, std::max<int64_t>(1, need.context_tokens))));
-  need.kv_bytes = plan.kv_bytes;
-  need.scratch_bytes = plan.scratch_bytes;
+  HEARTH_ASSIGN(need.largest_context_tokens, model::largest_context_that_fits(plan, own, need.machine));
+  int64_t context = options.context_tokens.value_or(std::min(own, kDefaultContextTokens));
+  if (context == 0) context = std::max<int64_t>(1, need.largest_context_tokens);
+  HEARTH_ASSIGN(need.plan, plan(context));
+  need.fits = model::check_fits(plan, context, need.machine);
   return need;
 }
 
@@ -126,7 +93,9 @@ Result<std::string> render_chat(const text::ChatTemplate& chat_template, const t
 Result<std::unique_ptr<LocalModel>> LocalModel::load(OpenedModel opened, const LoadOptions& options) {
   if (options.threads < 0) return fail(ErrorCode::kUsage, "threads must be at least 1");
   HEARTH_ASSIGN(const MemoryNeed need, plan_memory(opened, options));
-  if (!options.ignore_memory) HEARTH_RETURN_IF_ERROR(check_fits(need, opened.name));
+  if (!need.fits && !options.ignore_memory) {
+    return fail(need.fits.error().code, opened.name, ": ", need.fits.error().message, " (--force tries anyway)");
+  }
   std::unique_ptr<LocalModel> model(new LocalModel());
   model->name_ = opened.name;
   HEARTH_ASSIGN(model->tokenizer_, make_tokenizer(opened.file.metadata));
@@ -135,7 +104,7 @@ Result<std::unique_ptr<LocalModel>> LocalModel::load(OpenedModel opened, const L
   HEARTH_ASSIGN(model->model_, model::Model::load(std::move(opened.file), options.precision, *model->pool_));
   HEARTH_ASSIGN(model->runtime_, runtime::Runtime::create(
                                      *model->model_, *model->pool_,
-                                     runtime_options(options, std::max<int64_t>(1, need.context_tokens))));
+                                     runtime_options(options, need.plan.context)));
   return model;
 }
 

@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "base/thread_pool.h"
 #include "io/tensor_source.h"
+#include "model/memory.h"
 #include "model/model.h"
 #include "runtime/session.h"
 #include "text/chat_template.h"
@@ -50,15 +51,10 @@ Result<OpenedModel> open_model(const std::filesystem::path& path);
 
 /// What a model needs of this machine's memory, and what there is.
 struct MemoryNeed {
-  int64_t weight_bytes = 0;
-  int64_t kv_bytes = 0;
-  int64_t scratch_bytes = 0;
-  int64_t context_tokens = 0;
-  int64_t available_bytes = 0;
-  int64_t largest_context_tokens =
-      0;  // that fits beside the weights, up to the model's own; 0: not even one page
-
-  int64_t total_bytes() const { return weight_bytes + kv_bytes + scratch_bytes; }
+  model::MemoryPlan plan;
+  model::MachineMemory machine;
+  int64_t largest_context_tokens = 0;  // that fits, up to the model's own; 0: not even one
+  Status fits;                         // kTooLarge with the numbers when the plan does not
 };
 /// The plan for loading with these options; nothing is loaded.
 Result<MemoryNeed> plan_memory(const OpenedModel& opened, const LoadOptions& options);

@@ -59,7 +59,7 @@ Result<Completion> Specialist::complete(const CompletionRequest& request, const 
   } else {
     CompletionRequest own;
     own.prompt = catalogue_.prompt(normalised);
-    own.sampling.temperature = 0;
+    own.sampling = runtime::SamplingParams::greedy();
     own.sampling.top_logprobs = request.sampling.top_logprobs;
     own.max_tokens = kMaxAnswerTokens;
     own.cancel = request.cancel;

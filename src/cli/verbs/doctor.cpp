@@ -8,7 +8,7 @@
 #include "io/json.h"
 #include "kernels/isa.h"
 #include "lab/machine_probe.h"
-#include "model/memory_plan.h"
+#include "model/memory.h"
 
 namespace hearth::cli {
 namespace {
@@ -24,7 +24,8 @@ class DoctorCommand : public Command {
 
   Status run(Console& console) override {
     const int threads = available_cpus();
-    const int64_t memory = model::available_memory_bytes();
+    HEARTH_ASSIGN(const model::MachineMemory machine, model::machine_memory());
+    const int64_t memory = machine.available_bytes;
     if (console.err_is_terminal()) console.progress("measuring memory bandwidth", -1, "");
     ThreadPool one(1), all(threads);
     const double one_gb_s = lab::measure_read_bandwidth_gb_s(one);

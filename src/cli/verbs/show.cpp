@@ -101,12 +101,13 @@ class ShowCommand : public Command {
             {"metadata", std::move(metadata)},
             {"tensors", std::move(tensors)},
             {"memory",
-             {{"weights_bytes", need.weight_bytes},
-              {"kv_bytes", need.kv_bytes},
-              {"scratch_bytes", need.scratch_bytes},
-              {"context_tokens", need.context_tokens},
-              {"available_bytes", need.available_bytes},
-              {"largest_context_tokens", need.largest_context_tokens}}}};
+             {{"weights_bytes", need.plan.weight_bytes},
+              {"kv_bytes", need.plan.kv_bytes},
+              {"scratch_bytes", need.plan.scratch_bytes},
+              {"context_tokens", need.plan.context},
+              {"available_bytes", need.machine.available_bytes},
+              {"largest_context_tokens", need.largest_context_tokens},
+              {"fits", need.fits.ok()}}}};
   }
 
   std::string as_text(const engine::OpenedModel& opened, const engine::MemoryNeed& need) const {
@@ -123,13 +124,12 @@ class ShowCommand : public Command {
       out += concat("  ", printable(tensor.name, kShownBytes), "  ", type_name(tensor.type), "  ",
                     shape_text(tensor.shape), "  ", io::human_bytes(tensor.data.size()), "\n");
     }
-    const auto bytes = [](int64_t n) {
-      return io::human_bytes(static_cast<uint64_t>(std::max<int64_t>(0, n)));
-    };
-    out += concat("memory\n  weights ", bytes(need.weight_bytes), ", KV cache ", bytes(need.kv_bytes), " at ",
-                  need.context_tokens, " tokens, scratch ", bytes(need.scratch_bytes), ": ",
-                  bytes(need.total_bytes()), " of ", bytes(need.available_bytes),
-                  " available\n  largest context that fits: ", need.largest_context_tokens, " tokens\n");
+    const auto bytes = [](int64_t n) { return io::human_bytes(static_cast<uint64_t>(std::max<int64_t>(0, n))); };
+    const model::MemoryPlan& plan = need.plan;
+    out += concat("memory\n  weights ", bytes(plan.weight_bytes), ", KV cache ", bytes(plan.kv_bytes), " at ", plan.context,
+                  " tokens, scratch ", bytes(plan.scratch_bytes), ": ", bytes(plan.total_bytes()), " of ",
+                  bytes(need.machine.available_bytes), " available (", need.machine.limit,
+                  ")\n  largest context that fits: ", need.largest_context_tokens, " tokens\n");
     return out;
   }
 
