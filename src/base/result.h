@@ -117,8 +117,8 @@ Error fail(ErrorCode code, const Parts&... parts) {
 /// Returns the error of a Status or Result expression from the enclosing function.
 #define HEARTH_RETURN_IF_ERROR(expr)                   \
   do {                                                 \
-    if (auto hearth_status = (expr); !hearth_status) { \
-      return hearth_status.error();                    \
+    if (auto hearth_checked_ = (expr); !hearth_checked_) { \
+      return hearth_checked_.error();                    \
     }                                                  \
   } while (false)
 
