@@ -2,7 +2,7 @@
 #include "engine/specialist.h"
 
 #include "io/gguf.h"
-#include "model/source.h"
+#include "model/model.h"
 
 extern "C" {
 extern const std::byte hearth_device_gguf_begin[];
@@ -41,7 +41,7 @@ Result<std::unique_ptr<Specialist>> Specialist::create(std::string_view catalogu
   HEARTH_ASSIGN(Catalogue catalogue, Catalogue::parse(own ? catalogue_toml : builtin_catalogue_toml(),
                                                       own ? catalogue_name : "built-in catalogue"));
   HEARTH_ASSIGN(io::TensorFile file,
-                io::parse_gguf(builtin_model_bytes(), "built-in model", &model::block_layout_of));
+                io::parse_gguf(builtin_model_bytes(), "built-in model", &model::block_layout));
   LoadOptions own_options = options;
   own_options.context_tokens = kContextTokens;
   std::unique_ptr<Specialist> specialist(new Specialist(std::move(catalogue)));
