@@ -59,14 +59,17 @@ void GenerationFlags::declare(CLI::App& app) {
   app.add_option("-n,--max-tokens", max_tokens, "Tokens to generate at most; default: until the model ends")
       ->check(CLI::NonNegativeNumber)
       ->group("Generation");
-  app.add_option("--stop", stop, "End the answer at this text; may be given several times")->group("Generation");
+  app.add_option("--stop", stop, "End the answer at this text; may be given several times")
+      ->allow_extra_args(false)
+      ->group("Generation");
   app.add_flag("--ignore-end", ignore_end, "Go on past end-of-generation tokens")->group("Generation");
   for (const OptionInfo& option : list_options(sampling)) {
     std::string dashed = option.name;
     for (char& c : dashed) c = c == '_' ? '-' : c;
     const std::string names = dashed == option.name ? "--" + dashed : "--" + dashed + ",--" + option.name;
     const auto set_from_flag = [this, name = option.name](const std::string& value) {
-      if (const Status status = set(name, value); !status) throw CLI::ValidationError("--" + name, status.error().message);
+      if (const Status status = set(name, value); !status)
+        throw CLI::ValidationError("--" + name, status.error().message);
     };
     app.add_option_function<std::string>(names, set_from_flag, option.help)
         ->type_name(option.type)
@@ -75,7 +78,9 @@ void GenerationFlags::declare(CLI::App& app) {
   }
 }
 
-Status GenerationFlags::set(const std::string& name, const std::string& value) { return set_option(sampling, name, value); }
+Status GenerationFlags::set(const std::string& name, const std::string& value) {
+  return set_option(sampling, name, value);
+}
 
 engine::CompletionRequest GenerationFlags::request() const {
   engine::CompletionRequest request;
@@ -90,7 +95,8 @@ engine::CompletionRequest GenerationFlags::request() const {
 Result<std::filesystem::path> resolve_model(const std::string& model) {
   std::error_code error;
   if (std::filesystem::exists(model, error)) return std::filesystem::path(model);
-  const bool looks_like_path = model.find('/') == 0 || model.starts_with("./") || model.starts_with("../") || model.ends_with(".gguf");
+  const bool looks_like_path =
+      model.find('/') == 0 || model.starts_with("./") || model.starts_with("../") || model.ends_with(".gguf");
   if (looks_like_path) return fail(ErrorCode::kNotFound, model, ": no such file or folder");
   HEARTH_ASSIGN(const auto home, store::Store::default_home());
   HEARTH_ASSIGN(const store::Store store, store::Store::open(home));
