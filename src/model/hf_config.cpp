@@ -105,6 +105,8 @@ class Translator {
     }
     HEARTH_ASSIGN(auto tied, io::json_bool(config_, "tie_word_embeddings"));
     out_.tied_output = tied.value_or(false);
+    HEARTH_ASSIGN(auto looks_ahead, io::json_bool(config_, "use_bidirectional_attention"));
+    if (looks_ahead.value_or(false)) set("attention.causal", Value::of(false));
     for (std::string_view key : {"hidden_act", "hidden_activation"}) {
       HEARTH_ASSIGN(auto activation, io::json_string(config_, key));
       if (activation) out_.activation = *activation;

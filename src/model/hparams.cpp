@@ -184,6 +184,21 @@ void read_rope(Reader& reader, HParams& hp) {
   hp.rope_layers = reader.mask("rope.layers", hp.n_layers);
 }
 
+/// Well-formed models of a known name whose mathematics is another.
+Status refuse_other_mathematics(const io::Metadata& metadata, const std::string& architecture) {
+  HEARTH_ASSIGN(auto experts, metadata.get_int(architecture + ".expert_count"));
+  if (experts.value_or(0) > 0) {
+    return fail(ErrorCode::kUnsupported, "a mixture of ", *experts,
+                " experts: hearth runs dense models only so far");
+  }
+  HEARTH_ASSIGN(auto causal, metadata.get_bool(architecture + ".attention.causal"));
+  if (!causal.value_or(true)) {
+    return fail(ErrorCode::kUnsupported,
+                "attention that looks ahead (an encoder): hearth runs causal models only so far");
+  }
+  return {};
+}
+
 }  // namespace
 
 bool HParams::windowed(int64_t i, int64_t default_period) const {
@@ -204,6 +219,7 @@ Result<HParams> read_hparams(const io::Metadata& metadata, int64_t vocab_rows, b
   }
   hp.architecture = *architecture;
   hp.tied_output = tied_output;
+  HEARTH_RETURN_IF_ERROR(refuse_other_mathematics(metadata, hp.architecture));
   Reader reader(metadata, hp.architecture);
   read_sizes(reader, vocab_rows, hp);
   read_attention(reader, hp);

@@ -124,6 +124,15 @@ TEST(HParams, MissingKeysAreNamedAndPerLayerArraysCounted) {
   EXPECT_EQ(hp->ffn_dim[5], 45);
 }
 
+TEST(HParams, RefusesExpertsAndEncoders) {
+  io::Metadata metadata = small_metadata("llama");
+  metadata.set("llama.expert_count", io::Value::of(uint32_t{8}));
+  EXPECT_THAT(read_hparams(metadata, 0, true).error().message, HasSubstr("8 experts"));
+  metadata = small_metadata("gemma3");
+  metadata.set("gemma3.attention.causal", io::Value::of(false));
+  EXPECT_THAT(read_hparams(metadata, 0, true).error().message, HasSubstr("looks ahead"));
+}
+
 TEST(Rope, PlainLinearAndDividedFrequencies) {
   RopeSpec rope{.kind = RopeKind::kNeox, .dims = 8, .base = 100};
   RopeTable table = make_rope_table(rope, {});
