@@ -84,6 +84,7 @@ Result<std::unique_ptr<Forward>> Forward::compile(const model::Model& model, con
                 " MiB of activations; ask for a smaller batch");
   }
   for (size_t i = 0; i < model.spec().layers.size(); ++i) forward->compile_layer(model, i);
+  for (const auto& step : forward->steps_) step->reserve(frame, limits.context_tokens, limits.max_sequences);
   return forward;
 }
 

@@ -113,6 +113,8 @@ class Step {
  public:
   virtual ~Step() = default;
   virtual void run(Frame& frame) const = 0;
+  /// Called once before any run: takes what decode steps of so many sequences of such a context will need.
+  virtual void reserve(Frame& /*frame*/, int64_t /*context_tokens*/, int64_t /*sequences*/) const {}
 };
 using StepList = std::vector<std::unique_ptr<Step>>;
 

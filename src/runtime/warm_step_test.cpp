@@ -85,21 +85,21 @@ TEST(WarmStep, AllocatesNothingAndTakesNoLock) {
   for (const kernels::Format* format : kernels::format_registry()) {
     const TestModel model = make_test_model({.arch = std::string(model::arch_registry()[0]->name),
                                              .window = 20,
-                                             .layers = 2,
+                                             .layers = 1,
                                              .dim = 256,
                                              .heads = 4,
                                              .kv_heads = 2,
                                              .head_dim = 64,
-                                             .ffn_dim = 512,
+                                             .ffn_dim = 256,
                                              .format = format,
                                              .precision = kernels::Precision::kFast},
                                             pool);
     const auto runtime =
         Runtime::create(*model.model, pool, {.context_tokens = 1200, .max_sequences = 2}).value();
-    const auto tokens = random_tokens(480, 61, 5);
+    const auto tokens = random_tokens(600, 61, 5);
     const SeqId a = runtime->open_sequence().value();
     const SeqId b = runtime->open_sequence().value();
-    const SequenceChunk prompts[] = {{a, tokens}, {b, std::span(tokens).first(30)}};
+    const SequenceChunk prompts[] = {{a, std::span(tokens).first(30)}, {b, std::span(tokens).first(50)}};
     ASSERT_TRUE(runtime->forward(prompts));
     auto step = [&](size_t i) {
       const SequenceChunk next[] = {{a, std::span(tokens).subspan(i, 1)},
@@ -110,8 +110,8 @@ TEST(WarmStep, AllocatesNothingAndTakesNoLock) {
     g_allocations = 0;
     g_locks = 0;
     bool ok = true;
-    g_counting = true;  // 100 steps: across pages, and past the 512 tokens of a segment
-    for (size_t i = 0; i < 100; ++i) ok = step(i) && ok;
+    g_counting = true;  // 500 steps: across pages, and past the 512 tokens of a segment
+    for (size_t i = 0; i < 500; ++i) ok = step(i) && ok;
     g_counting = false;
     EXPECT_TRUE(ok);
     EXPECT_EQ(g_allocations, 0) << format->name;

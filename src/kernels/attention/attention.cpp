@@ -63,7 +63,8 @@ struct AttentionScratch::Impl {
     workspace_floats = std::max(workspace_floats, floats);
     const auto wanted = static_cast<size_t>(workspace_count * workspace_floats);
     if (workspaces.size() < wanted) workspaces.resize(wanted);
-    // Contexts grow token by token: growing by half again keeps a warm decode step free of allocations.
+    // Contexts grow token by token: growing by half again keeps most steps free of allocations even without a
+    // reserve.
     const auto partial_size = static_cast<size_t>(partial_floats);
     if (partials.size() < partial_size) partials.resize(partial_size + partial_size / 2);
     if (n_counters > counter_capacity) {
@@ -98,8 +99,13 @@ class Attend {
   int64_t tasks() const { return tasks_; }
   int64_t work() const { return work_; }
   void run(int64_t task) const;
+  void reserve(int64_t context_tokens, int64_t sequences, int threads);
 
  private:
+  /// Queries, scores, and the states and accumulators of a segment and of the whole.
+  int64_t workspace_floats() const {
+    return tile_rows_ * (shape_.dims.dim_k + kPageTokens + 2 * (stride_ + 2));
+  }
   int64_t first_visible(int64_t position) const {
     return shape_.window > 0 ? std::max<int64_t>(0, position - shape_.window + 1) : 0;
   }
@@ -154,9 +160,7 @@ void Attend::plan(std::span<const AttentionInput> inputs, int threads) {
              (shape_.dims.dim_k + stride_);
     scratch_.plans.push_back(p);
   }
-  // Queries, scores, and the states and accumulators of a segment and of the whole.
-  const int64_t floats = tile_rows_ * (shape_.dims.dim_k + kPageTokens + 2 * (stride_ + 2));
-  scratch_.reserve(threads, floats, partial_floats, counters);
+  scratch_.reserve(threads, workspace_floats(), partial_floats, counters);
   for (const InputPlan& p : scratch_.plans) {
     if (p.tiles > 1) continue;
     for (int64_t h = 0; h < shape_.kv_heads; ++h) {
@@ -164,6 +168,14 @@ void Attend::plan(std::span<const AttentionInput> inputs, int threads) {
           static_cast<int32_t>(p.tasks_per_head), std::memory_order_relaxed);
     }
   }
+}
+
+void Attend::reserve(int64_t context_tokens, int64_t sequences, int threads) {
+  const int64_t segments = segment_of(ceil_div(context_tokens, kPageTokens) - 1) + 1;
+  scratch_.plans.reserve(static_cast<size_t>(sequences));
+  scratch_.reserve(threads, workspace_floats(),
+                   sequences * segments * shape_.kv_heads * shape_.group * (stride_ + 2),
+                   sequences * shape_.kv_heads);
 }
 
 void Attend::run(int64_t task) const {
@@ -319,6 +331,11 @@ void Attend::run_segment(const InputPlan& plan, int64_t head, int64_t segment, f
 }
 
 }  // namespace
+
+void AttentionScratch::reserve(const AttentionShape& shape, int64_t context_tokens, int64_t sequences,
+                               int threads) {
+  Attend(*kv_formats().front(), shape, *impl_, Isa::kScalar).reserve(context_tokens, sequences, threads);
+}
 
 void attend(const KvFormat& format, const AttentionShape& shape, std::span<const AttentionInput> inputs,
             AttentionScratch& scratch, ThreadPool& pool, Priority priority, Isa isa) {

@@ -44,6 +44,10 @@ class AttentionScratch {
  public:
   AttentionScratch();
   ~AttentionScratch();
+  /// Makes room for decode steps of `sequences` sequences of up to `context_tokens` tokens, so that none
+  /// allocates.
+  void reserve(const AttentionShape& shape, int64_t context_tokens, int64_t sequences, int threads);
+
   struct Impl;
   Impl& impl() { return *impl_; }
 

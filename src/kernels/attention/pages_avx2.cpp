@@ -54,13 +54,62 @@ HEARTH_TARGET_AVX2 void write_vector(const float* x, int32_t n, T* out, int32_t 
   }
 }
 
+/// Eight rows of eight floats, `stride` apart, to columns.
+HEARTH_INLINE_AVX2 void transpose8(const float* x, int64_t stride, __m256 out[8]) {
+  __m256 low[8];
+  HEARTH_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    const __m256 a = _mm256_loadu_ps(x + 2 * i * stride);
+    const __m256 b = _mm256_loadu_ps(x + (2 * i + 1) * stride);
+    low[2 * i] = _mm256_unpacklo_ps(a, b);
+    low[2 * i + 1] = _mm256_unpackhi_ps(a, b);
+  }
+  __m256 quad[8];
+  HEARTH_UNROLL
+  for (int i = 0; i < 2; ++i) {
+    quad[4 * i] = _mm256_shuffle_ps(low[4 * i], low[4 * i + 2], 0x44);
+    quad[4 * i + 1] = _mm256_shuffle_ps(low[4 * i], low[4 * i + 2], 0xee);
+    quad[4 * i + 2] = _mm256_shuffle_ps(low[4 * i + 1], low[4 * i + 3], 0x44);
+    quad[4 * i + 3] = _mm256_shuffle_ps(low[4 * i + 1], low[4 * i + 3], 0xee);
+  }
+  HEARTH_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    out[i] = _mm256_permute2f128_ps(quad[i], quad[i + 4], 0x20);
+    out[i + 4] = _mm256_permute2f128_ps(quad[i], quad[i + 4], 0x31);
+  }
+}
+
+/// The keys of one whole group of 8 tokens: whole vectors instead of single values far apart.
+template <typename T>
+HEARTH_TARGET_AVX2 void write_key_group(const float* k, int64_t stride, int32_t dim, T* out) {
+  int32_t d = 0;
+  for (; d + kLanes <= dim; d += kLanes) {
+    __m256 columns[8];
+    transpose8(k + d, stride, columns);
+    HEARTH_UNROLL
+    for (int i = 0; i < 8; ++i) store8(out + (d + i) * kKeyGroup, columns[i]);
+  }
+  if (d == dim) return;
+  for (int32_t i = 0; i < kKeyGroup; ++i) {
+    write_vector(k + i * stride + d, dim - d, out + d * kKeyGroup + i, kKeyGroup);
+  }
+}
+
 template <typename T>
 HEARTH_TARGET_AVX2 void write(std::byte* page, PageDims dims, int32_t slot, int32_t n, const float* k,
                               int64_t k_stride, const float* v, int64_t v_stride) {
   const PageView<T> view(page, dims);
   for (int32_t i = 0; i < n; ++i) {
-    write_vector(k + i * k_stride, dims.dim_k, view.key(slot + i), kKeyGroup);
     write_vector(v + i * v_stride, dims.dim_v, view.value(slot + i), 1);
+  }
+  for (int32_t i = 0; i < n;) {
+    if ((slot + i) % kKeyGroup == 0 && n - i >= kKeyGroup) {
+      write_key_group(k + i * k_stride, k_stride, dims.dim_k, view.key(slot + i));
+      i += kKeyGroup;
+    } else {
+      write_vector(k + i * k_stride, dims.dim_k, view.key(slot + i), kKeyGroup);
+      ++i;
+    }
   }
 }
 

@@ -132,6 +132,10 @@ class AttendStep final : public Step {
                     frame.priority);
   }
 
+  void reserve(Frame& frame, int64_t context_tokens, int64_t sequences) const override {
+    frame.attention.reserve(shape_, context_tokens, sequences, frame.pool->threads());
+  }
+
  private:
   kernels::AttentionShape shape_;
   size_t kv_layer_;
