@@ -1,11 +1,8 @@
 // Text to fields with range checks, and fields to help.
 #include "base/config.h"
 
-#include <cerrno>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
 #include <optional>
 #include <type_traits>
 
@@ -27,10 +24,9 @@ std::string number_text(T value) {
 template <typename T>
 std::optional<T> parse_number(const std::string& text) {
   if constexpr (std::is_floating_point_v<T>) {
-    char* end = nullptr;
-    errno = 0;
-    const double value = std::strtod(text.c_str(), &end);
-    if (text.empty() || *end != '\0' || errno != 0 || !std::isfinite(value)) return {};
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return {};
     return static_cast<T>(value);
   } else {
     T value{};
@@ -44,11 +40,12 @@ std::optional<T> parse_number(const std::string& text) {
 
 std::string option_text(float value) {
   char text[32];
-  std::snprintf(text, sizeof(text), "%.6g", static_cast<double>(value));
-  return text;
+  return std::string(text,
+                     std::to_chars(text, text + sizeof(text), value, std::chars_format::general, 6).ptr);
 }
 
-OptionSetter::OptionSetter(std::string_view name, std::string_view text) : name_(with_underscores(name)), text_(text) {}
+OptionSetter::OptionSetter(std::string_view name, std::string_view text)
+    : name_(with_underscores(name)), text_(text) {}
 
 bool OptionSetter::matches(std::string_view name) {
   known_ += (known_.empty() ? "" : ", ") + std::string(name);
@@ -65,8 +62,9 @@ void OptionSetter::set(std::string_view name, T& field, Range<T> range) {
     field = *value;
     return;
   }
-  status_ = fail(ErrorCode::kUsage, name, " = '", text_, "' is not ", std::is_integral_v<T> ? "an integer" : "a number", " from ",
-                 number_text(range.min), " to ", number_text(range.max));
+  status_ = fail(ErrorCode::kUsage, name, " = '", text_, "' is not ",
+                 std::is_integral_v<T> ? "an integer" : "a number", " from ", number_text(range.min), " to ",
+                 number_text(range.max));
 }
 
 void OptionSetter::option(std::string_view name, int32_t& field, Range<int32_t> range, std::string_view) {
@@ -75,7 +73,9 @@ void OptionSetter::option(std::string_view name, int32_t& field, Range<int32_t> 
 void OptionSetter::option(std::string_view name, uint64_t& field, Range<uint64_t> range, std::string_view) {
   set(name, field, range);
 }
-void OptionSetter::option(std::string_view name, float& field, Range<float> range, std::string_view) { set(name, field, range); }
+void OptionSetter::option(std::string_view name, float& field, Range<float> range, std::string_view) {
+  set(name, field, range);
+}
 void OptionSetter::option(std::string_view name, std::string& field, std::string_view) {
   if (matches(name)) field = text_;
 }

@@ -1,5 +1,6 @@
-// One visitor per options struct gives everything that talks about its options: flags, JSON members, string settings, range
-// checks, help and docs. A struct describes itself once, without templates, so that options can live behind an interface:
+// One visitor per options struct gives everything that talks about its options: flags, JSON members, string
+// settings, range checks, help and docs. A struct describes itself once, without templates, so that options
+// can live behind an interface:
 //
 //   void visit(OptionVisitor& v) {
 //     v.option("temp", temperature, {0, 100}, "Temperature; 0 always takes the likeliest token");
@@ -30,7 +31,8 @@ class OptionVisitor {
  public:
   virtual ~OptionVisitor() = default;
   virtual void option(std::string_view name, int32_t& field, Range<int32_t> range, std::string_view help) = 0;
-  virtual void option(std::string_view name, uint64_t& field, Range<uint64_t> range, std::string_view help) = 0;
+  virtual void option(std::string_view name, uint64_t& field, Range<uint64_t> range,
+                      std::string_view help) = 0;
   virtual void option(std::string_view name, float& field, Range<float> range, std::string_view help) = 0;
   virtual void option(std::string_view name, std::string& field, std::string_view help) = 0;
 };

@@ -9,59 +9,77 @@
 namespace hearth::runtime {
 namespace {
 
-bool likelier(const Candidate& a, const Candidate& b) { return a.logit != b.logit ? a.logit > b.logit : a.id < b.id; }
+bool likelier(const Candidate& a, const Candidate& b) {
+  return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
+}
 
-/// A seed nobody chose.
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+/// A seed nobody chose; not 0, which would mean another one when it is given again.
 uint64_t fresh_seed() {
   std::random_device device;
-  return (static_cast<uint64_t>(device()) << 32) | device();
+  return ((static_cast<uint64_t>(device()) << 32) | device()) | 1;
 }
 
 /// Index of a candidate drawn by softmax of the logits.
 size_t draw(Candidates& candidates, Rng& rng) {
   const auto& items = candidates.items;
-  const auto best = std::min_element(items.begin(), items.end(), likelier);  // the first in order is the likeliest
+  const float best = candidates.largest_logit();
   double sum = 0;
   candidates.scratch.resize(items.size());
   for (size_t i = 0; i < items.size(); ++i) {
-    candidates.scratch[i] = std::exp(items[i].logit - best->logit);
+    candidates.scratch[i] = std::exp(items[i].logit - best);
     sum += static_cast<double>(candidates.scratch[i]);
   }
   double target = rng.uniform() * sum;
+  size_t last = 0;  // the last one possible: rounding may leave a rest of `target`
   for (size_t i = 0; i < items.size(); ++i) {
+    if (candidates.scratch[i] <= 0) continue;
+    last = i;
     target -= static_cast<double>(candidates.scratch[i]);
-    if (target < 0 && candidates.scratch[i] > 0) return i;
+    if (target < 0) break;
   }
-  return static_cast<size_t>(best - items.begin());  // rounding left nothing
+  return last;
 }
 
 }  // namespace
 
-void Candidates::sort() {
-  if (sorted) return;
-  std::sort(items.begin(), items.end(), likelier);
-  sorted = true;
+void Candidates::sort_best(int64_t count) {
+  HEARTH_CHECK(count <= static_cast<int64_t>(items.size()));
+  if (count <= sorted) return;
+  std::partial_sort(items.begin() + sorted, items.begin() + count, items.end(), likelier);
+  sorted = count;
 }
 
-void Candidates::softmax() {
-  scratch.resize(items.size());
-  double sum = 0;
-  for (size_t i = 0; i < items.size(); ++i) {
-    scratch[i] = std::exp(items[i].logit - items[0].logit);
-    sum += static_cast<double>(scratch[i]);
-  }
-  for (size_t i = 0; i < items.size(); ++i) scratch[i] = static_cast<float>(static_cast<double>(scratch[i]) / sum);
+void Candidates::keep(int64_t count) {
+  HEARTH_CHECK(count >= 1 && count <= static_cast<int64_t>(items.size()));
+  items.resize(static_cast<size_t>(count));
+  sorted = std::min(sorted, count);
+}
+
+float Candidates::largest_logit() const {
+  if (sorted > 0) return items.front().logit;
+  float largest = -kInfinity;
+  for (const Candidate& item : items) largest = std::max(largest, item.logit);
+  return largest;
 }
 
 Status Sampler::prepare(int64_t) { return {}; }
 
+void Sampler::accept(int32_t) {}
+
 SamplingParams::SamplingParams() {
   std::vector<const SamplerRow*> rows(sampler_registry().begin(), sampler_registry().end());
-  std::sort(rows.begin(), rows.end(), [](const SamplerRow* a, const SamplerRow* b) { return a->order < b->order; });
-  for (const SamplerRow* row : rows) samplers_.push_back(row->make());
+  std::sort(rows.begin(), rows.end(),
+            [](const SamplerRow* a, const SamplerRow* b) { return a->order < b->order; });
+  for (const SamplerRow* row : rows) {
+    samplers_.push_back(row->make());
+    orders_.push_back(row->order);
+  }
 }
 
-SamplingParams::SamplingParams(const SamplingParams& other) : seed(other.seed), top_logprobs(other.top_logprobs) {
+SamplingParams::SamplingParams(const SamplingParams& other)
+    : seed(other.seed), top_logprobs(other.top_logprobs), orders_(other.orders_) {
   for (const auto& sampler : other.samplers_) samplers_.push_back(sampler->clone());
 }
 
@@ -73,7 +91,8 @@ SamplingParams& SamplingParams::operator=(const SamplingParams& other) {
 void SamplingParams::visit(OptionVisitor& visitor) {
   for (const auto& sampler : samplers_) sampler->visit(visitor);
   visitor.option("seed", seed, {}, "Seed: the same seed gives the same answer; 0: a new one each time");
-  visitor.option("logprobs", top_logprobs, {0, 100}, "Report log-probabilities of this many of the likeliest tokens");
+  visitor.option("logprobs", top_logprobs, {0, 100},
+                 "Report log-probabilities of this many of the likeliest tokens");
 }
 
 SamplingParams SamplingParams::greedy() {
@@ -83,35 +102,65 @@ SamplingParams SamplingParams::greedy() {
   return params;
 }
 
+SamplerChain::SamplerChain(SamplingParams params, int64_t vocabulary, uint64_t seed)
+    : params_(std::move(params)), vocabulary_(vocabulary), seed_(seed), rng_(seed) {
+  candidates_.items.reserve(static_cast<size_t>(vocabulary));
+  candidates_.scratch.reserve(static_cast<size_t>(vocabulary));
+  top_.reserve(static_cast<size_t>(params_.top_logprobs));
+}
+
 Result<SamplerChain> SamplerChain::create(const SamplingParams& params, int64_t vocabulary) {
-  SamplerChain chain(params, params.seed != 0 ? params.seed : fresh_seed());
-  for (const auto& sampler : chain.params_.samplers_) HEARTH_RETURN_IF_ERROR(sampler->prepare(vocabulary));
-  chain.candidates_.items.reserve(static_cast<size_t>(vocabulary));
-  chain.candidates_.scratch.reserve(static_cast<size_t>(vocabulary));
-  chain.top_.reserve(static_cast<size_t>(params.top_logprobs));
+  if (vocabulary <= 0)
+    return fail(ErrorCode::kUsage, "sampling needs a vocabulary, not one of ", vocabulary, " tokens");
+  if (params.top_logprobs < 0)
+    return fail(ErrorCode::kUsage, "logprobs must not be negative, as ", params.top_logprobs, " is");
+  SamplerChain chain(params, vocabulary, params.seed != 0 ? params.seed : fresh_seed());
+  for (size_t i = 0; i < chain.params_.samplers_.size(); ++i) {
+    Sampler& sampler = *chain.params_.samplers_[i];
+    HEARTH_RETURN_IF_ERROR(sampler.prepare(vocabulary));
+    if (sampler.active())
+      chain.active_.emplace_back(&sampler, chain.params_.orders_[i] >= kFirstShapingOrder);
+  }
   return chain;
 }
 
-Result<SampledToken> SamplerChain::sample(std::span<const float> logits, std::span<const int32_t> history) {
-  candidates_.items.clear();
-  candidates_.sorted = false;
-  candidates_.history = history;
+Status SamplerChain::load(std::span<const float> logits) {
+  if (static_cast<int64_t>(logits.size()) != vocabulary_) {
+    return fail(ErrorCode::kUsage, "sampling: ", logits.size(), " logits for a vocabulary of ", vocabulary_);
+  }
+  candidates_.items.resize(logits.size());
+  candidates_.sorted = 0;
   bool any = false;
   for (size_t i = 0; i < logits.size(); ++i) {
-    if (std::isnan(logits[i])) return fail(ErrorCode::kCorrupt, "the logit of token ", i, " is not a number; the weights are broken");
-    any |= logits[i] > -std::numeric_limits<float>::infinity();
-    candidates_.items.push_back({static_cast<int32_t>(i), logits[i]});
+    if (!(logits[i] < kInfinity)) {
+      return fail(ErrorCode::kCorrupt, "the logit of token ", i, " is ",
+                  std::isnan(logits[i]) ? "not a number" : "infinite", "; the weights are broken");
+    }
+    any |= logits[i] > -kInfinity;
+    candidates_.items[i] = {static_cast<int32_t>(i), logits[i]};
   }
   if (!any) return fail(ErrorCode::kCorrupt, "every logit is -inf; the weights are broken");
-  for (const auto& sampler : params_.samplers_) {
-    if (sampler->active()) sampler->apply(candidates_);
+  return {};
+}
+
+Status SamplerChain::apply_samplers() {
+  size_t next = 0;
+  for (; next < active_.size() && !active_[next].second; ++next) active_[next].first->apply(candidates_);
+  // Looked at only when something could have changed it: load() found a token.
+  if (next > 0 && !std::isfinite(candidates_.largest_logit())) {
+    return fail(ErrorCode::kUsage, "logit_bias and the penalties leave no token; loosen them");
   }
-  const auto forbidden = [](const Candidate& item) { return item.logit == -std::numeric_limits<float>::infinity(); };
-  if (std::all_of(candidates_.items.begin(), candidates_.items.end(), forbidden)) {
-    return fail(ErrorCode::kUsage, "logit_bias forbids every token that is left");
-  }
+  for (; next < active_.size(); ++next) active_[next].first->apply(candidates_);
+  return {};
+}
+
+Result<SampledToken> SamplerChain::sample(std::span<const float> logits, std::span<const int32_t> history) {
+  HEARTH_RETURN_IF_ERROR(load(logits));
+  candidates_.history = history;
+  HEARTH_RETURN_IF_ERROR(apply_samplers());
   SampledToken token;
   token.id = candidates_.items[candidates_.items.size() == 1 ? 0 : draw(candidates_, rng_)].id;
+  for (const auto& [sampler, shapes] : active_) sampler->accept(token.id);
   report(logits, token);
   return token;
 }
@@ -127,12 +176,17 @@ void SamplerChain::report(std::span<const float> logits, SampledToken& token) {
   token.logprob = logprob(token.id);
   top_.clear();
   if (params_.top_logprobs <= 0) return;
-  auto& items = candidates_.items;
-  items.clear();
-  for (size_t i = 0; i < logits.size(); ++i) items.push_back({static_cast<int32_t>(i), logits[i]});
-  const auto count = std::min(items.size(), static_cast<size_t>(params_.top_logprobs));
-  std::partial_sort(items.begin(), items.begin() + static_cast<int64_t>(count), items.end(), likelier);
-  for (size_t i = 0; i < count; ++i) top_.push_back({items[i].id, logprob(items[i].id)});
+  // A short list kept in order beats sorting the vocabulary.
+  const auto count = std::min(logits.size(), static_cast<size_t>(params_.top_logprobs));
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (top_.size() == count && !(logits[i] > top_.back().logprob)) continue;
+    if (top_.size() == count) top_.pop_back();
+    const auto at =
+        std::upper_bound(top_.begin(), top_.end(), logits[i],
+                         [](float logit, const TokenLogprob& row) { return logit > row.logprob; });
+    top_.insert(at, {static_cast<int32_t>(i), logits[i]});
+  }
+  for (TokenLogprob& row : top_) row.logprob = logprob(row.id);
   token.top = top_;
 }
 

@@ -1,11 +1,13 @@
-// Choosing the next token: samplers applied in order to the candidates, then a draw. A sampler is one file in samplers/ holding
-// its options, their visitor and its step; flags, JSON members, help and the C API follow from it. Must not know text.
+// Choosing the next token: samplers applied in order to the candidates, then a draw. A sampler is one file in
+// samplers/ holding its options, their visitor and its step; flags, JSON members, help and the C API follow
+// from it. Must not know text.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/config.h"
@@ -21,15 +23,18 @@ struct Candidate {
 
 /// The tokens still in the running. Buffers are reused, so a warm step does not allocate.
 struct Candidates {
-  std::vector<Candidate> items;  // by id until a sampler sorts them, then by falling logit (ties: by id)
-  bool sorted = false;
-  std::span<const int32_t> history;  // tokens so far, oldest first
+  std::vector<Candidate>
+      items;  // by id until a sampler sorts them; then the first `sorted` are the likeliest in order
+  int64_t sorted = 0;
+  std::span<const int32_t> history;  // tokens so far, the prompt's included, oldest first
   std::vector<float> scratch;        // (at least as many as items) for whoever needs one
 
-  /// Sorts all items by falling logit.
-  void sort();
-  /// scratch[i] = softmax of the items' logits; the items must be sorted.
-  void softmax();
+  /// Puts the `count` likeliest first, by falling logit (ties: by id, so that no library's sort shows in the
+  /// result).
+  void sort_best(int64_t count);
+  /// Keeps the first `count` >= 1.
+  void keep(int64_t count);
+  float largest_logit() const;
 };
 
 /// One sampler with its options. apply() must leave at least one candidate.
@@ -42,10 +47,15 @@ class Sampler {
   virtual Status prepare(int64_t vocabulary);
   /// False: apply would change nothing.
   virtual bool active() const = 0;
-  virtual void apply(Candidates& candidates) const = 0;
+  virtual void apply(Candidates& candidates) = 0;
+  /// Told of every token drawn (active samplers only).
+  virtual void accept(int32_t id);
 };
 
-/// A row of the registry, generated from src/runtime/samplers/*.cpp. Samplers run by rising `order`.
+/// A row of the registry, generated from src/runtime/samplers/*.cpp. Samplers run by rising `order`, which is
+/// that of the Hugging Face implementation: what changes single logits (below kFirstShapingOrder; candidate i
+/// is token i there), then the temperature, then what cuts the tail.
+inline constexpr int kFirstShapingOrder = 25;
 struct SamplerRow {
   std::string_view name;
   int order;
@@ -53,7 +63,8 @@ struct SamplerRow {
 };
 std::span<const SamplerRow* const> sampler_registry();
 
-/// Everything about how tokens are chosen: the options of all samplers, the seed, and what to report. A value.
+/// Everything about how tokens are chosen: the options of all samplers, the seed, and what to report. A
+/// value.
 class SamplingParams {
  public:
   SamplingParams();
@@ -72,6 +83,7 @@ class SamplingParams {
  private:
   friend class SamplerChain;
   std::vector<std::unique_ptr<Sampler>> samplers_;  // by order
+  std::vector<int> orders_;
 };
 
 struct TokenLogprob {
@@ -81,24 +93,41 @@ struct TokenLogprob {
 
 struct SampledToken {
   int32_t id = 0;
-  float logprob = 0;                 // of the unmodified distribution: log-softmax of the raw logits
+  float logprob = 0;                  // of the unmodified distribution: log-softmax of the raw logits
   std::span<const TokenLogprob> top;  // of the same, likeliest first; valid until the next sample
 };
 
+/// Of one answer, on one thread.
 class SamplerChain {
  public:
   /// Errors: kUsage (an option that does not fit the vocabulary).
   static Result<SamplerChain> create(const SamplingParams& params, int64_t vocabulary);
+  SamplerChain(SamplerChain&&) noexcept = default;
+  SamplerChain& operator=(SamplerChain&&) noexcept = default;
+  SamplerChain(const SamplerChain&) = delete;
+  SamplerChain& operator=(const SamplerChain&) = delete;
 
-  /// `logits`: (vocabulary); `history`: the tokens so far. Errors: kCorrupt when a logit is NaN or all are -inf.
+  /// `logits`: (vocabulary), -inf for tokens that must not come; `history`: the tokens so far, the prompt's
+  /// included; ids outside the vocabulary are passed over. Allocates nothing. Errors: kCorrupt when a logit
+  /// is NaN or +inf (the token is named) or all are -inf; kUsage when the options leave no token, or for a
+  /// wrong number of logits.
   Result<SampledToken> sample(std::span<const float> logits, std::span<const int32_t> history);
 
+  /// What the draws come from: to repeat an answer whose seed was 0.
+  uint64_t seed() const { return seed_; }
+
  private:
-  SamplerChain(SamplingParams params, uint64_t seed) : params_(std::move(params)), rng_(seed) {}
+  SamplerChain(SamplingParams params, int64_t vocabulary, uint64_t seed);
+  Status load(std::span<const float> logits);
+  Status apply_samplers();
   void report(std::span<const float> logits, SampledToken& token);
 
   SamplingParams params_;
+  int64_t vocabulary_;
+  uint64_t seed_;
   Rng rng_;
+  std::vector<std::pair<Sampler*, bool>>
+      active_;  // in order; true: shapes the distribution, so needs a likeliest token
   Candidates candidates_;
   std::vector<TokenLogprob> top_;
 };

@@ -1,4 +1,5 @@
-// The held text is at most as long as the longest stop string, so plain searching is cheap.
+// One Knuth-Morris-Pratt automaton per stop string; what must be held back is the longest of their partial
+// matches.
 #include "runtime/stop_strings.h"
 
 #include <algorithm>
@@ -7,36 +8,54 @@
 namespace hearth::runtime {
 namespace {
 
-/// Length of the longest suffix of `text` that is a proper prefix of `stop`.
-size_t partial_match(std::string_view text, std::string_view stop) {
-  for (size_t length = std::min(text.size(), stop.size() - 1); length > 0; --length) {
-    if (text.substr(text.size() - length) == stop.substr(0, length)) return length;
+std::vector<size_t> borders(std::string_view text) {
+  std::vector<size_t> out(text.size(), 0);
+  size_t length = 0;
+  for (size_t i = 1; i < text.size(); ++i) {
+    while (length > 0 && text[i] != text[length]) length = out[length - 1];
+    if (text[i] == text[length]) ++length;
+    out[i] = length;
   }
-  return 0;
+  return out;
 }
 
 }  // namespace
 
-StopStrings::StopStrings(std::vector<std::string> stops) : stops_(std::move(stops)) {
-  std::erase_if(stops_, [](const std::string& stop) { return stop.empty(); });
+StopStrings::StopStrings(const std::vector<std::string>& stops) {
+  for (const std::string& text : stops) {
+    if (!text.empty()) stops_.push_back({text, borders(text), 0});
+  }
+}
+
+void StopStrings::advance(Stop& stop, char byte) {
+  while (stop.matched > 0 && stop.text[stop.matched] != byte) stop.matched = stop.border[stop.matched - 1];
+  if (stop.text[stop.matched] == byte) ++stop.matched;
 }
 
 StopStrings::Output StopStrings::push(std::string_view text) {
   if (stopped_) return {"", true};
-  held_ += text;
-  size_t first = std::string::npos;
-  for (const std::string& stop : stops_) first = std::min(first, held_.find(stop));
-  if (first != std::string::npos) {
+  for (const char byte : text) {
+    held_.push_back(byte);
+    size_t longest = 0;
+    for (Stop& stop : stops_) {
+      advance(stop, byte);
+      if (stop.matched == stop.text.size()) longest = std::max(longest, stop.text.size());
+    }
+    if (longest == 0) continue;
     stopped_ = true;
-    return {held_.substr(0, first), true};
+    held_.resize(held_.size() - longest);
+    return {std::exchange(held_, {}), true};
   }
   size_t keep = 0;
-  for (const std::string& stop : stops_) keep = std::max(keep, partial_match(held_, stop));
+  for (const Stop& stop : stops_) keep = std::max(keep, stop.matched);
   std::string released = held_.substr(0, held_.size() - keep);
   held_.erase(0, released.size());
   return {std::move(released), false};
 }
 
-std::string StopStrings::finish() { return stopped_ ? std::string() : std::exchange(held_, {}); }
+std::string StopStrings::finish() {
+  for (Stop& stop : stops_) stop.matched = 0;
+  return std::exchange(held_, {});
+}
 
 }  // namespace hearth::runtime

@@ -14,12 +14,13 @@ class MinP : public Sampler {
     v.option("min_p", p_, {0, 1}, "Keep tokens at least this fraction as likely as the likeliest; 0: all");
   }
   bool active() const override { return p_ > 0; }
-  void apply(Candidates& candidates) const override {
+  void apply(Candidates& candidates) override {
+    // p / p_max >= min_p in logits; the likeliest always stays, and the order is kept.
+    const float least = candidates.largest_logit() + std::log(p_);
     auto& items = candidates.items;
-    float largest = items.front().logit;
-    for (const Candidate& item : items) largest = std::max(largest, item.logit);
-    const float least = largest + std::log(p_);  // p / p_max >= min_p in logits
-    std::erase_if(items, [least](const Candidate& item) { return item.logit < least; });
+    const auto end = std::remove_if(items.begin(), items.end(),
+                                    [least](const Candidate& item) { return item.logit < least; });
+    candidates.keep(end - items.begin());
   }
 
  private:
@@ -29,7 +30,8 @@ class MinP : public Sampler {
 }  // namespace
 
 const SamplerRow& sampler_min_p() {
-  static const SamplerRow kRow{"min_p", 50, [] { return std::unique_ptr<Sampler>(std::make_unique<MinP>()); }};
+  static const SamplerRow kRow{"min_p", 50,
+                               [] { return std::unique_ptr<Sampler>(std::make_unique<MinP>()); }};
   return kRow;
 }
 

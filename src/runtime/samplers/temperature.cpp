@@ -13,27 +13,28 @@ class Temperature : public Sampler {
     v.option("temp", temperature_, {0, 100}, "Temperature; 0 always takes the likeliest token");
   }
   bool active() const override { return temperature_ != 1.0f; }
-  void apply(Candidates& candidates) const override {
-    auto& items = candidates.items;
-    if (temperature_ > 0) {
-      for (Candidate& item : items) item.logit /= temperature_;
+  void apply(Candidates& candidates) override {
+    if (temperature_ == 0) {
+      candidates.sort_best(1);
+      candidates.keep(1);
       return;
     }
-    const auto best = std::min_element(items.begin(), items.end(), [](const Candidate& a, const Candidate& b) {
-      return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
-    });
-    items.front() = *best;
-    items.resize(1);
+    // Relative to the likeliest, so that a tiny temperature overflows only where the probability is 0 anyway.
+    const float largest = candidates.largest_logit();
+    for (Candidate& item : candidates.items)
+      item.logit = std::max((item.logit - largest) / temperature_, kLowest);
   }
 
  private:
+  static constexpr float kLowest = -1e30f;
   float temperature_ = 0.8f;
 };
 
 }  // namespace
 
 const SamplerRow& sampler_temperature() {
-  static const SamplerRow kRow{"temperature", 60, [] { return std::unique_ptr<Sampler>(std::make_unique<Temperature>()); }};
+  static const SamplerRow kRow{"temperature", kFirstShapingOrder,
+                               [] { return std::unique_ptr<Sampler>(std::make_unique<Temperature>()); }};
   return kRow;
 }
 

@@ -1,6 +1,4 @@
-// Top-k: the k likeliest tokens stay. Fan et al. 2018.
-#include <algorithm>
-
+// Top-k: the k likeliest tokens stay; at a tie the lower ids, so always exactly k. Fan et al. 2018.
 #include "runtime/sampler.h"
 
 namespace hearth::runtime {
@@ -9,19 +7,15 @@ namespace {
 class TopK : public Sampler {
  public:
   std::unique_ptr<Sampler> clone() const override { return std::make_unique<TopK>(*this); }
-  void visit(OptionVisitor& v) override { v.option("top_k", k_, {0, 1 << 24}, "Keep the k likeliest tokens; 0: all"); }
+  void visit(OptionVisitor& v) override {
+    v.option("top_k", k_, {0, 1 << 24}, "Keep the k likeliest tokens; 0: all");
+  }
   bool active() const override { return k_ > 0; }
-  void apply(Candidates& candidates) const override {
-    auto& items = candidates.items;
-    const auto k = static_cast<size_t>(k_);
-    if (k >= items.size()) return;
-    if (!candidates.sorted) {  // select first: sorting the whole vocabulary would cost more than a small model's step
-      std::nth_element(items.begin(), items.begin() + (k_ - 1), items.end(), [](const Candidate& a, const Candidate& b) {
-        return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
-      });
-    }
-    items.resize(k);
-    candidates.sort();
+  void apply(Candidates& candidates) override {
+    const int64_t count = k_;
+    if (count >= static_cast<int64_t>(candidates.items.size())) return;
+    candidates.sort_best(count);
+    candidates.keep(count);
   }
 
  private:
@@ -31,7 +25,8 @@ class TopK : public Sampler {
 }  // namespace
 
 const SamplerRow& sampler_top_k() {
-  static const SamplerRow kRow{"top_k", 30, [] { return std::unique_ptr<Sampler>(std::make_unique<TopK>()); }};
+  static const SamplerRow kRow{"top_k", 30,
+                               [] { return std::unique_ptr<Sampler>(std::make_unique<TopK>()); }};
   return kRow;
 }
 
