@@ -100,7 +100,11 @@ void merge_by_scan(const Rule& rule, BpeScratch& scratch) {
 /// takes n log n steps.
 template <typename Rule>
 void merge_by_queue(const Rule& rule, BpeScratch& scratch) {
-  auto& [symbols, pairs, previous, next, queue] = scratch;
+  auto& symbols = scratch.symbols;
+  auto& pairs = scratch.pairs;
+  auto& previous = scratch.previous;
+  auto& next = scratch.next;
+  auto& queue = scratch.queue;
   const auto count = static_cast<uint32_t>(symbols.size());
   constexpr uint32_t kNone = UINT32_MAX;
   pairs.assign(count, {});

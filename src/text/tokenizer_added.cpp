@@ -95,7 +95,8 @@ std::vector<TextPart> AddedTokens::split(std::string_view text) const {
       ++pos;
       continue;
     }
-    const auto& [byte, id, flags, first_child, next_sibling] = nodes_[static_cast<size_t>(node)];
+    const TokenId id = nodes_[static_cast<size_t>(node)].id;
+    const AddedFlags& flags = nodes_[static_cast<size_t>(node)].flags;
     size_t begin = pos;
     pos = end;
     if (flags.single_word && !stands_alone(text, begin, end)) continue;
