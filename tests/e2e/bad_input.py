@@ -9,10 +9,10 @@ import json
 import math
 import os
 import pathlib
+import re
 import resource
 import select
 import shutil
-import signal
 import struct
 import subprocess
 import sys
@@ -25,6 +25,7 @@ import make_tiny
 
 HEARTH = ""
 BIG_BYTES = 4 << 20
+PROGRESS = re.compile(r"^[^:]* \d+%")  # "big.gguf 20% 1.0 MiB of 4.3 MiB", before the error of a long transfer
 
 
 def hearth(*arguments: object, stdin: bytes = b"", home: pathlib.Path | None = None, **options):
@@ -45,8 +46,9 @@ class BadInput(unittest.TestCase):
         path.write_bytes(file.to_bytes())
         return path
 
-    def fails(self, result, *words: str, status: tuple[int, ...] = (1,)) -> str:
-        errors = result.stderr.decode("utf-8")
+    def fails(self, result, *words: str, status: tuple[int, ...] = (1,), progress: bool = False) -> str:
+        errors = "".join(line for line in result.stderr.decode("utf-8").splitlines(keepends=True)
+                         if not (progress and PROGRESS.search(line)))
         self.assertIn(result.returncode, status, errors)
         self.assertEqual(errors.count("\n"), 1, errors)
         for word in words:
@@ -178,7 +180,7 @@ class BadInput(unittest.TestCase):
             self.fails(hearth("logits", path, f"--ids={ids}", "--out", out), status=(1, 2))
             self.assertFalse(out.exists())
         self.fails(hearth("logits", path, "--ids", "1,99999", "--out", out), "99999", status=(1, 2))
-        self.fails(hearth("tokenize", path, "--decode", stdin=b"[1, 99999]"), "99999")
+        self.fails(hearth("tokenize", path, "--decode", stdin=b"[1, 99999]"), "99999", status=(1, 2))
         self.fails(hearth("tokenize", path, "--decode", stdin=b"[1, "), status=(1, 2))
 
     def test_prompt_longer_than_the_context(self) -> None:
@@ -194,7 +196,7 @@ class BadInput(unittest.TestCase):
         self.fails(hearth("run", path, "--raw", "-p", "hi", "--threads", 0), "threads", status=(1, 2))
 
     def test_wrong_usage(self) -> None:
-        self.fails(hearth("rum"), "run", status=(2,))
+        self.fails(hearth("shwo"), "show", status=(2,))
         self.fails(hearth("run", "--no-such-option"), status=(2,))
         self.fails(hearth("convert", self.write(make_tiny.make_gguf()), self.folder / "o.gguf", "--type", "q9"), "q9",
                    status=(1, 2))
@@ -203,7 +205,6 @@ class BadInput(unittest.TestCase):
 
     def limited(self) -> None:
         """In the child: files may grow to 1 MB, as on a full disk."""
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 
     def assert_no_model(self, home: pathlib.Path) -> None:
@@ -219,7 +220,7 @@ class BadInput(unittest.TestCase):
 
     def test_disk_full_during_pull_of_a_file(self) -> None:
         home = self.folder / "home"
-        self.fails(hearth("pull", self.big_model(), home=home, preexec_fn=self.limited))
+        self.fails(hearth("pull", self.big_model(), home=home, preexec_fn=self.limited), progress=True)
         self.assert_no_model(home)
 
     def test_disk_full_during_pull_of_a_url(self) -> None:
@@ -232,7 +233,7 @@ class BadInput(unittest.TestCase):
         self.addCleanup(server.shutdown)
         home = self.folder / "home"
         url = f"http://127.0.0.1:{server.server_address[1]}/big.gguf"
-        self.fails(hearth("pull", url, home=home, preexec_fn=self.limited))
+        self.fails(hearth("pull", url, home=home, preexec_fn=self.limited), progress=True)
         self.assert_no_model(home)
 
     def test_disk_too_small_for_a_pull(self) -> None:
@@ -246,11 +247,11 @@ class BadInput(unittest.TestCase):
                                 capture_output=True, timeout=60)
         if b"mount:" in result.stderr:
             self.skipTest("SKIPPED: no right to mount a small file system here")
-        self.fails(result, "free")
+        self.fails(result, "free", progress=True)
 
     def test_disk_full_during_convert(self) -> None:
         out = self.folder / "out.gguf"
-        self.fails(hearth("convert", self.big_model(), out, preexec_fn=self.limited), "out.gguf")
+        self.fails(hearth("convert", self.big_model(), out, preexec_fn=self.limited), "out.gguf", progress=True)
         self.assertEqual([p.name for p in self.folder.iterdir()], ["src"])
 
     def test_model_truncated_while_running(self) -> None:
@@ -281,6 +282,12 @@ class BadInput(unittest.TestCase):
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *arguments) -> None:
         pass
+
+    def copyfile(self, source, outputfile) -> None:
+        try:
+            super().copyfile(source, outputfile)
+        except OSError:
+            pass  # the client gave up, as it should
 
 
 if __name__ == "__main__":
