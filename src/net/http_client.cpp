@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "io/utf8.h"
 
 namespace hearth::net {
 namespace {
@@ -254,7 +255,8 @@ HttpExchange HttpClient::exchange(const HttpRequest& request, const HttpHandlers
       return out;
     }
     if (code != CURLE_OK && !hop.stopped) {
-      const std::string_view detail = impl_->message[0] != '\0' ? impl_->message : curl_easy_strerror(code);
+      std::string detail = impl_->message[0] != '\0' ? impl_->message : curl_easy_strerror(code);
+      for (char& c : detail) c = static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
       out.status = fail(ErrorCode::kNetwork, printable_url(url.text), ": ", detail);
       out.transient = is_transient(code);
       return out;
@@ -360,7 +362,8 @@ Error http_status_error(const HttpResponse& response, std::string_view what, boo
     case 429: {
       const std::string_view after = response.headers.find("Retry-After");
       hint = after.empty() ? "too many requests; try again later"
-                           : concat("too many requests; the server asks to wait ", after.substr(0, 40), " s");
+                           : concat("too many requests; the server asks to wait (Retry-After) ",
+                                    io::printable(after, 40));
       break;
     }
     default:

@@ -39,6 +39,12 @@ bool is_web_page(std::string_view content_type) {
   return net::equal_ignoring_case(content_type.substr(0, 9), "text/html");
 }
 
+bool same_origin(const std::string& a, const std::string& b) {
+  const auto first = net::parse_url(a);
+  const auto second = net::parse_url(b);
+  return first && second && first->origin == second->origin;
+}
+
 /// Hashes what has arrived without a hole while the rest is still coming, so that little is left to do at the
 /// end.
 class TrailingHash {
@@ -230,7 +236,9 @@ Result<RemoteFile> probe(net::HttpClient& client, const DownloadJob& job) {
   out.final_url = head.url;
   out.etag = head.headers.find("ETag");
   out.last_modified = head.headers.find("Last-Modified");
+  out.at_home = same_origin(job.url, head.url);
   for (const net::HttpResponse& hop : answer.redirects) {
+    out.at_home = out.at_home && same_origin(job.url, hop.url);
     const std::string_view linked = hop.headers.find("X-Linked-ETag");
     if (linked.empty()) continue;
     out.linked_etag = linked;

@@ -17,6 +17,7 @@ namespace hearth::store {
 /// What the server says about a file before it is fetched.
 struct RemoteFile {
   std::string final_url;  // after redirects: where ranges are asked for
+  bool at_home = false;   // no redirect on the way left the asked origin, so the token may go along
   std::optional<uint64_t> size;
   std::string etag;           // of the final answer
   std::string linked_sha256;  // a hub's X-Linked-ETag, when it is a SHA-256

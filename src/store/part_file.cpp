@@ -49,7 +49,7 @@ std::string part_state_to_json(const PartState& state) {
                {"validator", state.identity.validator},
                {"done", std::move(done)},
                {"sha256", state.sha256}};
-  return root.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return io::dump_json(root) + "\n";
 }
 
 Result<PartState> part_state_from_json(std::string_view text, std::string_view where) {
@@ -177,8 +177,15 @@ Status PartFile::reserve(uint64_t size) {
 }
 
 Status PartFile::start_over(ContentIdentity identity) {
+  {
+    const std::lock_guard lock(mutex_);
+    identity_ = std::move(identity);
+  }
+  return start_over();
+}
+
+Status PartFile::start_over() {
   const std::lock_guard lock(mutex_);
-  identity_ = std::move(identity);
   done_.clear();
   std::error_code error;
   std::filesystem::remove(state_path_, error);

@@ -59,8 +59,9 @@ class PartFile {
   /// Reserves the disk space where the file system can, so that a full disk shows at once.
   Status reserve(uint64_t size);
 
-  /// Forgets all bytes, as when the content changed; `identity` is what comes next.
+  /// Forgets all bytes. The first form when the content changed: `identity` is what comes next.
   Status start_over(ContentIdentity identity);
+  Status start_over();
   /// Flushes the bytes, then the state.
   Status save();
   /// Removes both files.

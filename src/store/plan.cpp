@@ -22,8 +22,7 @@ Error unsafe_name(std::string_view where, std::string_view name) {
 }
 
 Status check_name(const std::string& name) {
-  if (name.empty() || (name == to_safe_name(name) && !name.ends_with(".deleted") && !name.ends_with(".lock")))
-    return {};
+  if (name.empty() || name == to_safe_name(name)) return {};
   return fail(ErrorCode::kUsage, io::printable(name),
               ": a model's name is made of letters, digits, '.', '_' and single '-'; try ",
               to_safe_name(name));

@@ -26,8 +26,7 @@ class Pull {
         staging_(home / "partial" / folder_of_name(plan_.name)) {}
 
   Result<PullOutcome> run() {
-    fs::path lock_file = staging_;
-    lock_file += ".lock";
+    const fs::path lock_file = staging_.parent_path() / lock_name_of_folder(staging_.filename().string());
     HEARTH_ASSIGN(const FolderLock lock, FolderLock::acquire(
                                              lock_file, [this] { tell_phase(PullProgress::Phase::kWaiting); },
                                              [this] { return options_.http.cancelled(); }));

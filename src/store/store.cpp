@@ -16,8 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Ending of folders on their way out. Plain names may not end like that, see to_safe_name and its caller.
-constexpr std::string_view kGrave = ".deleted";
+/// In front of folders on their way out. No model's folder begins with a dot.
+constexpr std::string_view kGrave = ".deleted-";
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -86,7 +86,7 @@ uint64_t bytes_below(const fs::path& folder) {
 Result<uint64_t> delete_folder(const fs::path& folder, const fs::path& graveyard) {
   const uint64_t bytes = bytes_below(folder);
   std::error_code error;
-  const fs::path grave = graveyard / (folder.filename().string() + std::string(kGrave));
+  const fs::path grave = graveyard / (std::string(kGrave) + folder.filename().string());
   fs::remove_all(grave, error);
   fs::rename(folder, grave, error);
   if (error) return io::io_error(folder, "cannot delete", error.value());
@@ -95,7 +95,20 @@ Result<uint64_t> delete_folder(const fs::path& folder, const fs::path& graveyard
   return bytes;
 }
 
+/// A deletion that was interrupted left its folder under the grave's name.
+void finish_deletions(const fs::path& graveyard) {
+  std::vector<fs::path> graves;
+  std::error_code error;
+  fs::directory_iterator it(graveyard, error);
+  for (const fs::directory_iterator end; !error && it != end; it.increment(error)) {
+    if (it->path().filename().string().starts_with(kGrave)) graves.push_back(it->path());
+  }
+  for (const fs::path& grave : graves) fs::remove_all(grave, error);
+}
+
 }  // namespace
+
+std::string lock_name_of_folder(std::string_view folder) { return concat(".lock-", folder); }
 
 std::string folder_of_name(std::string_view name) {
   std::string out;
@@ -128,6 +141,7 @@ Result<Store> Store::open(const fs::path& home) {
   fs::path absolute = fs::absolute(home, error);
   if (error) return io::io_error(home, "cannot use as the model store", error.value());
   for (const char* folder : {"models", "partial"}) HEARTH_RETURN_IF_ERROR(make_folders(absolute / folder));
+  finish_deletions(absolute / "partial");
   return Store(std::move(absolute));
 }
 
@@ -161,7 +175,7 @@ std::vector<PartialPull> Store::list_partial() const {
   fs::directory_iterator it(home_ / "partial", error);
   for (const fs::directory_iterator end; !error && it != end; it.increment(error)) {
     std::error_code ignored;
-    if (it->is_directory(ignored) && it->path().extension() != kGrave)
+    if (it->is_directory(ignored) && !it->path().filename().string().starts_with('.'))
       out.push_back({it->path().filename(), bytes_below(it->path())});
   }
   std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.folder < b.folder; });
@@ -215,7 +229,7 @@ Result<uint64_t> Store::remove(std::string_view name) {
     }
     if (folder.empty()) return model.error();
   }
-  const fs::path lock_file = graveyard / (folder + ".lock");
+  const fs::path lock_file = graveyard / lock_name_of_folder(folder);
   const Result<FolderLock> lock = FolderLock::acquire(lock_file, {}, [] { return true; });
   if (!lock && lock.error().code == ErrorCode::kCancelled) {
     return fail(ErrorCode::kIo, io::printable(name),

@@ -1,9 +1,9 @@
-// The model store: models by name in one folder of the user's, each complete and checked or not there at all.
+// The model store: models by name in one folder of the user's, each complete and checked or not there.
 //
-//   HOME/models/FOLDER/manifest.json   source, revision, time, and size and SHA-256 of every file (see
-//   manifest.h) HOME/models/FOLDER/...             the model's files, flat HOME/partial/FOLDER/ the same
-//   while it is being pulled: FILE.part, FILE.state.json, finished files HOME/partial/FOLDER.lock one puller
-//   at a time
+//   HOME/models/FOLDER/manifest.json   source, revision, time; size and SHA-256 of every file
+//   HOME/models/FOLDER/...             the model's files, flat
+//   HOME/partial/FOLDER/               the same while being pulled: FILE.part, FILE.state.json, done files
+//   HOME/partial/.lock-FOLDER          one puller at a time
 //
 // HOME is $HEARTH_HOME, else $XDG_DATA_HOME/hearth, else ~/.local/share/hearth. A name is ORG/REPO:TAG for
 // models of the hub (FOLDER is ORG--REPO--TAG) and a plain name for others. A pull fills partial/FOLDER and
@@ -116,5 +116,7 @@ class Store {
 /// The folder of a model name: "ORG/REPO:TAG" -> "ORG--REPO--TAG". Plain names contain no "--", so no two
 /// meet.
 std::string folder_of_name(std::string_view name);
+/// Its lock, beside it in partial/.
+std::string lock_name_of_folder(std::string_view folder);
 
 }  // namespace hearth::store

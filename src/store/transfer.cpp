@@ -26,7 +26,7 @@ Transfer::Transfer(const DownloadJob& job, const RemoteFile& remote, const Downl
       file_(file),
       ranged_(piece_bytes > 0),
       http_(options.http),
-      url_(remote.final_url),
+      address_{remote.final_url, remote.at_home},
       size_(remote.size) {
   http_.cancel = &stop_;
   if (ranged_) {
@@ -109,9 +109,9 @@ std::optional<Range> Transfer::take() {
   return piece;
 }
 
-std::string Transfer::current_url() {
+Transfer::Address Transfer::address() const {
   const std::lock_guard lock(mutex_);
-  return url_;
+  return address_;
 }
 
 void Transfer::work() {
@@ -206,14 +206,14 @@ bool Transfer::back_off(net::Backoff& backoff, const net::HttpExchange& tried) {
 
 /// Asks the origin for a fresh address; `seen` is the one that failed. True when there may be a better one
 /// now.
-bool Transfer::refresh_url(net::HttpClient& client, const std::string& seen) {
+bool Transfer::refresh_address(net::HttpClient& client, const std::string& seen) {
   if (seen == job_.url) return false;
   const std::lock_guard one_at_a_time(refresh_mutex_);
-  if (current_url() != seen) return true;  // another connection did it
+  if (address().url != seen) return true;  // another connection did it
   const Result<RemoteFile> fresh = probe(client, job_);
   if (!fresh || fresh->size != remote_.size || fresh->final_url == seen) return false;
   const std::lock_guard lock(mutex_);
-  url_ = fresh->final_url;
+  address_ = {fresh->final_url, fresh->at_home};
   return true;
 }
 
@@ -233,8 +233,9 @@ bool Transfer::fetch_piece(net::HttpClient& client, Range piece) {
   };
   while (at < piece.end) {
     net::HttpRequest request;
-    request.url = current_url();
-    if (request.url == job_.url) request.bearer_token = job_.bearer_token;
+    const Address from = address();
+    request.url = from.url;
+    if (from.at_home) request.bearer_token = job_.bearer_token;
     request.range = net::ByteRange{at, piece.end - 1};
     asked_at = at;
     const net::HttpExchange tried = client.exchange(request, handlers);
@@ -247,7 +248,7 @@ bool Transfer::fetch_piece(net::HttpClient& client, Range piece) {
                                  " bytes but has none at ", at, "; its length is wrong"));
       return false;
     }
-    const bool expired = whole && may_have_expired(status) && refresh_url(client, request.url);
+    const bool expired = whole && may_have_expired(status) && refresh_address(client, request.url);
     if (!tried.transient && !expired && !(whole && is_success(status))) {
       end(Outcome::kFailed,
           whole ? net::http_status_error(tried.response, job_.what, !job_.bearer_token.empty())
@@ -278,7 +279,7 @@ void Transfer::work_stream(net::HttpClient& client) {
   request.bearer_token = job_.bearer_token;
   for (;;) {
     at = 0;
-    if (const Status empty = file_.start_over({remote_.size, {}}); !empty) {
+    if (const Status empty = file_.start_over(); !empty) {
       return end(Outcome::kFailed, empty.error());
     }
     const net::HttpExchange tried = client.exchange(request, handlers);

@@ -48,16 +48,19 @@ class Transfer {
   std::optional<uint64_t> size() const;
 
  private:
-  struct Fetch;  // one piece on one connection
-
   void work();
   void work_ranges(net::HttpClient& client);
   void work_stream(net::HttpClient& client);
   bool fetch_piece(net::HttpClient& client, Range piece);
   bool back_off(net::Backoff& backoff, const net::HttpExchange& tried);
   Status check_head(const net::HttpResponse& head, uint64_t at);
-  bool refresh_url(net::HttpClient& client, const std::string& seen);
-  std::string current_url();
+  /// Where pieces are asked for, and whether the token may be shown there.
+  struct Address {
+    std::string url;
+    bool at_home = false;
+  };
+  bool refresh_address(net::HttpClient& client, const std::string& seen);
+  Address address() const;
   std::optional<Range> take();
   void end(Outcome outcome, Error error = {});
 
@@ -72,7 +75,7 @@ class Transfer {
   mutable std::mutex mutex_;  // guards the rest
   std::condition_variable changed_;
   std::deque<Range> queue_;
-  std::string url_;
+  Address address_;
   std::optional<uint64_t> size_;
   Outcome outcome_ = Outcome::kRunning;
   Error error_;

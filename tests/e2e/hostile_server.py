@@ -184,16 +184,16 @@ class Answer:
     def plain(self, data: bytes) -> None:
         self.ranged(data)
 
-    def untagged(self, data: bytes) -> None:
-        self.ranged(data, etag=None)
+    def untagged_cut(self, data: bytes) -> None:
+        self.cut_often(data, etag=None)
 
-    def cut_often(self, data: bytes) -> None:
+    def cut_often(self, data: bytes, etag: str | None = '"one"') -> None:
         """No answer gives more than 300 kB."""
         def send(body: bytes) -> None:
             self.write(body[:300_000])
             if len(body) > 300_000:
                 self.cut()
-        self.ranged(data, send=send)
+        self.ranged(data, etag=etag, send=send)
 
     def cut_always(self, data: bytes) -> None:
         """Beyond the first byte, nothing ever comes."""
@@ -290,16 +290,26 @@ class Answer:
         self.status(302, b"", {"Location": f"{self.server.elsewhere}/plain/{name}?Signature=secret",
                                "X-Linked-ETag": f'"{hashlib.sha256(data).hexdigest()}"', "X-Linked-Size": len(data)})
 
+    def to_same_host(self, data: bytes) -> None:
+        name = next(name for name, content in self.server.files.items() if content == data)
+        self.status(307, b"", {"Location": f"/with-token/{name}"})
+
+    def with_token(self, data: bytes) -> None:
+        if not self.handler.headers.get("Authorization"):
+            return self.status(401)
+        self.ranged(data)
+
 
 BODILESS = {"loop", "always-busy"}
 MODES = {
-    "plain": Answer.plain, "untagged": Answer.untagged, "cut": Answer.cut_often, "cut-always": Answer.cut_always,
+    "plain": Answer.plain, "untagged-cut": Answer.untagged_cut, "cut": Answer.cut_often, "cut-always": Answer.cut_always,
     "claims-more": Answer.claims_more, "claims-less": Answer.claims_less, "wrong-bytes": Answer.wrong_bytes,
     "wrong-part": Answer.wrong_part, "no-ranges": Answer.no_ranges, "forgets-ranges": Answer.forgets_ranges,
     "chunked": Answer.chunked, "unframed": Answer.unframed, "web-page": Answer.web_page,
     "quiet-web-page": Answer.quiet_web_page, "busy-at-first": Answer.busy_at_first, "always-busy": Answer.always_busy,
     "changes-once": Answer.changes_once, "changes-always": Answer.changes_always, "stalls": Answer.stalls,
     "paced": Answer.paced, "huge": Answer.huge, "loop": Answer.loop, "other-host": Answer.to_other_host,
+    "same-host": Answer.to_same_host, "with-token": Answer.with_token,
 }
 
 

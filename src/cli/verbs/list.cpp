@@ -67,7 +67,7 @@ class ListCommand : public Command {
     }
     const io::Json root = {
         {"home", store.home().string()}, {"models", std::move(list)}, {"partial", std::move(partial)}};
-    console.out(root.dump(-1, ' ', false, io::Json::error_handler_t::replace) + "\n");
+    console.out(io::dump_json(root) + "\n");
   }
 
   static void print_table(Console& console, const store::Store& store,

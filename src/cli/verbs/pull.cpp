@@ -126,7 +126,7 @@ class PullCommand : public Command {
                              {"source", model.manifest.source},       {"revision", model.manifest.revision},
                              {"size", model.manifest.bytes()},        {"files", std::move(files)},
                              {"already_there", outcome.already_there}};
-      console.out(root.dump(-1, ' ', false, io::Json::error_handler_t::replace) + "\n");
+      console.out(io::dump_json(root) + "\n");
       return;
     }
     const std::string size = format_bytes(static_cast<double>(model.manifest.bytes()));

@@ -27,7 +27,7 @@ class RmCommand : public Command {
     }
     if (json_) {
       const io::Json root = {{"removed", std::move(removed)}};
-      console.out(root.dump(-1, ' ', false, io::Json::error_handler_t::replace) + "\n");
+      console.out(io::dump_json(root) + "\n");
     }
     return {};
   }
