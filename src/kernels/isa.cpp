@@ -18,7 +18,7 @@ namespace hearth::kernels {
 namespace {
 
 struct Available {
-  std::array<Isa, 2> list{};
+  std::array<Isa, kIsas> list{};
   size_t count = 0;
 };
 
@@ -32,6 +32,10 @@ Available detect() {
       __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;  // not every builtin knows it
   if (has_f16c && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
     found.list[found.count++] = Isa::kAvx2;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni")) {
+      found.list[found.count++] = Isa::kAvx512Vnni;
+    }
   }
 #endif
   return found;
@@ -73,6 +77,8 @@ std::string_view to_string(Isa isa) {
       return "scalar";
     case Isa::kAvx2:
       return "avx2";
+    case Isa::kAvx512Vnni:
+      return "avx512vnni";
   }
   return "unknown";
 }

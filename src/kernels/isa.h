@@ -1,6 +1,6 @@
 // Which instruction set the compute kernels use, chosen once at start: the best one this processor has,
-// unless HEARTH_ISA=scalar|avx2 asks for another. Kernels keep one table of functions per ISA and look it up
-// here. Must not know any kernel.
+// unless HEARTH_ISA=scalar|avx2|avx512vnni asks for another. Kernels keep one table of functions per ISA and
+// look it up here. Must not know any kernel.
 #pragma once
 
 #include <cstdint>
@@ -11,10 +11,11 @@ namespace hearth::kernels {
 
 /// In rising order of preference; a kernel without a variant for an ISA uses the next lower one it has.
 enum class Isa : uint8_t {
-  kScalar,  // plain C++: the reference
-  kAvx2,    // AVX2, FMA and F16C
+  kScalar,      // plain C++: the reference
+  kAvx2,        // AVX2, FMA and F16C
+  kAvx512Vnni,  // and AVX-512 F, BW, VL and VNNI
 };
-inline constexpr int kIsas = 2;
+inline constexpr int kIsas = 3;
 
 /// The ISA in use. HEARTH_ISA is read on the first call; a name that is unknown or that this machine cannot
 /// run is warned about and ignored.
@@ -33,6 +34,9 @@ std::string_view to_string(Isa isa);
 /// into shared inline functions, and target pragmas miss lambdas.
 #define HEARTH_TARGET_AVX2 __attribute__((target("avx2,fma,f16c")))
 #define HEARTH_INLINE_AVX2 HEARTH_TARGET_AVX2 __attribute__((always_inline)) inline
+/// The same for AVX-512 with its byte dot products.
+#define HEARTH_TARGET_VNNI __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512vnni")))
+#define HEARTH_INLINE_VNNI HEARTH_TARGET_VNNI __attribute__((always_inline)) inline
 #endif
 #if defined(__clang__)
 #define HEARTH_UNROLL _Pragma("unroll")

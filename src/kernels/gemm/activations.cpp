@@ -38,7 +38,9 @@ void finish_group(ActivationBlock& block, int group, float d, int sum_low, int s
   const int sum = sum_low + sum_high;
   block.d[group] = d;
   block.scaled_sum[group] = d * static_cast<float>(sum);
-  block.sum8[group] = 8 * sum;
+  block.zero8[group] = -8 * sum;
+  block.half_zero32[2 * group] = -32 * sum_low;
+  block.half_zero32[2 * group + 1] = -32 * sum_high;
   block.half_sum16[2 * group] = static_cast<int16_t>(16 * sum_low);
   block.half_sum16[2 * group + 1] = static_cast<int16_t>(16 * sum_high);
 }

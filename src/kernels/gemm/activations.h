@@ -14,11 +14,14 @@ namespace hearth::kernels {
 struct alignas(64) ActivationBlock {
   int8_t q[kCodesColumns];
   float d[kCodesGroups];
-  float scaled_sum[kCodesGroups];        // d * sum of q over 32: meets the minima of a tile
-  int32_t sum8[kCodesGroups];            // 8 * sum of q over 32: the zero point of four-bit codes
-  int16_t half_sum16[2 * kCodesGroups];  // 16 * sum of q over 16: half the zero point of six-bit codes
+  float scaled_sum[kCodesGroups];  // d * sum of q over 32: meets the minima of a tile
+  // What the zero points of unsigned codes add to a sum, to be taken off; the widths suit the instructions
+  // that read them.
+  int32_t zero8[kCodesGroups];  // -8 * sum of q over 32: four-bit codes (and eight-bit ones, times 16)
+  int32_t half_zero32[2 * kCodesGroups];  // -32 * sum of q over 16: six-bit codes
+  int16_t half_sum16[2 * kCodesGroups];   // 16 * sum of q over 16: half of that, as a factor
 };
-static_assert(sizeof(ActivationBlock) == 384);
+static_assert(sizeof(ActivationBlock) == 448);
 
 /// n tokens of `cols` values.
 struct Activations {

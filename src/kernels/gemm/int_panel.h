@@ -75,8 +75,8 @@ struct IntPanel {
     }
   }
 
-  static constexpr Tile tile(std::string_view name, TileMultiply avx2) {
-    return {name, true, panel_bytes, pack, decode_row, {multiply_scalar, avx2}};
+  static constexpr Tile tile(std::string_view name, TileMultiply avx2, TileMultiply avx512_vnni) {
+    return {name, true, panel_bytes, pack, decode_row, {multiply_scalar, avx2, avx512_vnni}};
   }
 };
 

@@ -9,6 +9,12 @@
 
 #include "kernels/gemm/int_panel.h"
 
+/// A micro-kernel: never inlined, because inside a larger function the compiler no longer keeps its arrays in
+/// registers.
+#define HEARTH_HOT_AVX2 HEARTH_TARGET_AVX2 __attribute__((noinline))
+/// A lambda inside one.
+#define HEARTH_ALWAYS_AVX2 HEARTH_TARGET_AVX2 __attribute__((always_inline))
+
 namespace hearth::kernels::avx2 {
 
 inline constexpr int64_t kFewColumns =
@@ -119,22 +125,13 @@ HEARTH_INLINE_AVX2 void dot_group(const Codes8& codes, const ActivationBlock* a,
   }
 }
 
-/// K is a tile's kernels:
-///   using Layout;                       the tile layout (int_panel.h)
-///   struct Expanded;                    a tile with codes and scales widened, made once and used by many
-///   columns static constexpr int64_t kPanels;   expanded together, so that they fill most of the first-level
-///   cache static void expand(const std::byte* tile, int groups, Expanded& out); template <int N> struct
-///   Columns;    N columns of one block in the form the kernel reads: { void set(a, groups); } template <int
-///   P, int N> static void many(const Expanded* w, const Columns<N>& x, int groups, float* sums);  [P][N][8]
-///   += template <int N> static void few(const std::byte* tile, int groups, const ActivationBlock* a, __m256*
-///   sums);  [N] +=
+/// K::few<N>(tile, groups, a, sums[N]) adds one tile's products with N columns to sums, eight rows each.
 template <typename K>
-struct IntKernels {
-  using Layout = typename K::Layout;
-  static constexpr int64_t kTileBytes = Layout::bytes(kCodesGroups);
+struct FewColumns {
+  static constexpr int64_t kTileBytes = K::Layout::bytes(kCodesGroups);
 
   template <int N>
-  HEARTH_TARGET_AVX2 static void few_columns(const TileJob& job, int64_t panel, int64_t t) {
+  HEARTH_TARGET_AVX2 static void columns(const TileJob& job, int64_t panel, int64_t t) {
     const Activations& input = *job.input;
     const std::byte* w = job.packed + panel * job.panel_bytes;
     __m256 sums[N];
@@ -148,93 +145,123 @@ struct IntKernels {
     HEARTH_UNROLL for (int i = 0; i < N; ++i) store_rows(job, panel, t + i, sums[i]);
   }
 
-  HEARTH_TARGET_AVX2 static void few_all(const TileJob& job) {
+  HEARTH_TARGET_AVX2 static void multiply(const TileJob& job) {
     for (int64_t panel = job.panel_begin; panel < job.panel_end; ++panel) {
       int64_t t = 0;
-      for (; t + 4 <= job.input->n; t += 4) few_columns<4>(job, panel, t);
+      for (; t + 4 <= job.input->n; t += 4) columns<4>(job, panel, t);
       if (t + 2 <= job.input->n) {
-        few_columns<2>(job, panel, t);
+        columns<2>(job, panel, t);
         t += 2;
       }
-      if (t < job.input->n) few_columns<1>(job, panel, t);
+      if (t < job.input->n) columns<1>(job, panel, t);
     }
   }
+};
 
-  /// N columns against all expanded panels; `sums` is [panel][column][8] of these N columns.
+// Many columns. A unit is as many panels as a vector has eights of lanes. K has
+//
+// - kPanelsPerUnit, and kUnits: units expanded together, so that they fill most of the first-level cache;
+// - Expanded: a tile of one unit with codes and scales widened, made once and used by many columns;
+// - expand(tile, groups, i, out), which writes panel i of the unit;
+// - Columns<N>: N columns of one block in the form the kernel reads, with set(a, groups);
+// - many<P, N>(w, x, groups, sums): P units by N columns, sums [P][N][8 * kPanelsPerUnit] +=.
+template <typename K>
+struct ManyColumns {
+  using Layout = typename K::Layout;
+  static constexpr int64_t kTileBytes = Layout::bytes(kCodesGroups);
+  static constexpr int64_t kUnitRows = K::kPanelsPerUnit * kPanelRows;
+
+  /// N columns against all expanded units; `sums` is [unit][column][row] of these N columns.
   template <int N>
-  HEARTH_TARGET_AVX2 static void columns(const typename K::Expanded* w, int64_t panels,
+  HEARTH_TARGET_AVX2 static void columns(const typename K::Expanded* w, int64_t units,
                                          const ActivationBlock* a, int groups, float* sums) {
     typename K::template Columns<N> x;
     x.set(a, groups);
-    int64_t p = 0;
-    for (; p + 2 <= panels; p += 2, sums += 2 * N * kPanelRows)
-      K::template many<2, N>(w + p, x, groups, sums);
-    if (p < panels) K::template many<1, N>(w + p, x, groups, sums);
+    int64_t u = 0;
+    for (; u + 2 <= units; u += 2, sums += 2 * N * kUnitRows) K::template many<2, N>(w + u, x, groups, sums);
+    if (u < units) K::template many<1, N>(w + u, x, groups, sums);
   }
 
-  /// One block of 256 columns of weights against columns [t, t + count) of the input.
-  HEARTH_TARGET_AVX2 static void block(const typename K::Expanded* w, int64_t panels,
-                                       const ActivationBlock* a, int64_t count, int groups, float* sums) {
-    const int64_t stride = panels * kPanelRows;
+  /// One block of 256 columns of weights against `count` columns of the input.
+  HEARTH_TARGET_AVX2 static void block(const typename K::Expanded* w, int64_t units, const ActivationBlock* a,
+                                       int64_t count, int groups, float* sums) {
+    const int64_t stride = units * kUnitRows;
     int64_t i = 0;
     for (; i + 4 <= count; i += 4) {
       for (int line = 0; line < 4 * static_cast<int>(sizeof(ActivationBlock)); line += 64) {
         _mm_prefetch(reinterpret_cast<const char*>(a + i + 4) + line, _MM_HINT_T0);
       }
-      columns<4>(w, panels, a + i, groups, sums + i * stride);
+      columns<4>(w, units, a + i, groups, sums + i * stride);
     }
     if (i + 2 <= count) {
-      columns<2>(w, panels, a + i, groups, sums + i * stride);
+      columns<2>(w, units, a + i, groups, sums + i * stride);
       i += 2;
     }
-    if (i < count) columns<1>(w, panels, a + i, groups, sums + i * stride);
+    if (i < count) columns<1>(w, units, a + i, groups, sums + i * stride);
   }
 
-  /// Copies [column group][panel][column in group][8] sums out.
+  /// Copies [column group][unit][column in group][row] sums out.
   HEARTH_TARGET_AVX2 static void store_block(const TileJob& job, int64_t panel, int64_t panels, int64_t t,
                                              int64_t count, const float* sums) {
     for (int64_t i = 0; i < count;) {
       const int64_t together = count - i >= 4 ? 4 : count - i >= 2 ? 2 : 1;
-      for (int64_t p = 0; p < panels; ++p) {
-        for (int64_t c = 0; c < together; ++c, sums += kPanelRows) {
-          store_rows(job, panel + p, t + i + c, _mm256_loadu_ps(sums));
+      for (int64_t p = 0; p < panels; p += K::kPanelsPerUnit) {
+        for (int64_t c = 0; c < together; ++c, sums += kUnitRows) {
+          for (int64_t h = 0; h < K::kPanelsPerUnit && p + h < panels; ++h) {
+            store_rows(job, panel + p + h, t + i + c, _mm256_loadu_ps(sums + h * kPanelRows));
+          }
         }
       }
       i += together;
     }
   }
 
-  HEARTH_TARGET_AVX2 static void many_columns(const TileJob& job, int64_t panel, int64_t panels) {
-    alignas(64) typename K::Expanded expanded[K::kPanels];
-    alignas(64) float sums[K::kPanels * kPanelRows * kChunkColumns];
+  /// Expands one tile of every panel; where a unit is not full, its last panel is repeated and never stored.
+  HEARTH_TARGET_AVX2 static void expand_tiles(const TileJob& job, int64_t panel, int64_t panels, int64_t tile,
+                                              int groups, typename K::Expanded* expanded) {
+    const int64_t units = (panels + K::kPanelsPerUnit - 1) / K::kPanelsPerUnit;
+    for (int64_t p = 0; p < units * K::kPanelsPerUnit; ++p) {
+      const std::byte* packed =
+          job.packed + (panel + std::min(p, panels - 1)) * job.panel_bytes + tile * kTileBytes;
+      for (int64_t line = 0; line < kTileBytes; line += 64)
+        _mm_prefetch(packed + kTileBytes + line, _MM_HINT_T0);
+      K::expand(packed, groups, static_cast<int>(p % K::kPanelsPerUnit), expanded[p / K::kPanelsPerUnit]);
+    }
+  }
+
+  HEARTH_TARGET_AVX2 static void some_panels(const TileJob& job, int64_t panel, int64_t panels) {
+    alignas(64) typename K::Expanded expanded[K::kUnits];
+    alignas(64) float sums[K::kUnits * kUnitRows * kChunkColumns];
     const Activations& input = *job.input;
+    const int64_t units = (panels + K::kPanelsPerUnit - 1) / K::kPanelsPerUnit;
     for (int64_t t = 0; t < input.n; t += kChunkColumns) {
       const int64_t count = std::min(kChunkColumns, input.n - t);
-      std::memset(sums, 0, static_cast<size_t>(panels * kPanelRows * count) * sizeof(float));
+      std::memset(sums, 0, static_cast<size_t>(units * kUnitRows * count) * sizeof(float));
       for (int64_t tile = 0; tile < blocks_of(input.cols); ++tile) {
         const int groups = IntPanel<Layout>::groups_at(input.cols, tile);
-        for (int64_t p = 0; p < panels; ++p) {
-          const std::byte* packed = job.packed + (panel + p) * job.panel_bytes + tile * kTileBytes;
-          for (int64_t line = 0; line < kTileBytes; line += 64)
-            _mm_prefetch(packed + kTileBytes + line, _MM_HINT_T0);
-          K::expand(packed, groups, expanded[p]);
-        }
-        block(expanded, panels, input.at(tile, t), count, groups, sums);
+        expand_tiles(job, panel, panels, tile, groups, expanded);
+        block(expanded, units, input.at(tile, t), count, groups, sums);
       }
       store_block(job, panel, panels, t, count, sums);
     }
   }
 
   HEARTH_TARGET_AVX2 static void multiply(const TileJob& job) {
-    if (job.input->n <= kFewColumns) {
-      few_all(job);
-      return;
-    }
-    for (int64_t panel = job.panel_begin; panel < job.panel_end; panel += K::kPanels) {
-      many_columns(job, panel, std::min(K::kPanels, job.panel_end - panel));
+    constexpr int64_t kPanels = K::kUnits * K::kPanelsPerUnit;
+    for (int64_t panel = job.panel_begin; panel < job.panel_end; panel += kPanels) {
+      some_panels(job, panel, std::min(kPanels, job.panel_end - panel));
     }
   }
 };
+
+template <typename K>
+void multiply(const TileJob& job) {
+  if (job.input->n <= kFewColumns) {
+    FewColumns<K>::multiply(job);
+  } else {
+    ManyColumns<K>::multiply(job);
+  }
+}
 
 /// The columns of most tiles: as they are.
 template <int N>

@@ -25,5 +25,6 @@ struct H4 {
 };
 
 void h4_multiply_avx2(const TileJob& job);
+void h4_multiply_vnni(const TileJob& job);
 
 }  // namespace hearth::kernels

@@ -25,7 +25,8 @@ HEARTH_INLINE_AVX2 __m256 bytes_as_floats(const uint8_t* bytes) {
 
 struct Kernels {
   using Layout = H4;
-  static constexpr int64_t kPanels = 8;
+  static constexpr int64_t kPanelsPerUnit = 1;
+  static constexpr int64_t kUnits = 8;
 
   struct alignas(32) Expanded {
     uint8_t q[kCodesGroups][kVectorsPerGroup][kVectorBytes];
@@ -38,7 +39,7 @@ struct Kernels {
   template <int N>
   using Columns = PlainColumns<N>;
 
-  HEARTH_TARGET_AVX2 static void expand(const std::byte* tile, int groups, Expanded& out) {
+  HEARTH_TARGET_AVX2 static void expand(const std::byte* tile, int groups, int, Expanded& out) {
     const auto& t = *reinterpret_cast<const H4Tile*>(tile);
     for (int g = 0; g < groups; ++g) {
       for (int j = 0; j < 4; ++j) {
@@ -54,7 +55,7 @@ struct Kernels {
   }
 
   template <int P, int N>
-  HEARTH_TARGET_AVX2 static void many(const Expanded* w, const Columns<N>& x, int groups, float* sums) {
+  HEARTH_HOT_AVX2 static void many(const Expanded* w, const Columns<N>& x, int groups, float* sums) {
     const ActivationBlock* a = x.a;
     __m256 codes[P][N];  // touched once per group: may live on the stack, the registers hold the 16-bit sums
     HEARTH_UNROLL for (int p = 0; p < P; ++p) {
@@ -63,8 +64,7 @@ struct Kernels {
 #pragma GCC unroll 1
     for (int g = 0; g < groups; ++g) {
       __m256i s[P][N];
-      dot_group<P, N>(
-          [&](int p, int j) __attribute__((target("avx2,fma,f16c"))) { return load(w[p].q[g][j]); }, a, g, s);
+      dot_group<P, N>([&](int p, int j) HEARTH_ALWAYS_AVX2 { return load(w[p].q[g][j]); }, a, g, s);
       HEARTH_UNROLL for (int p = 0; p < P; ++p) {
         HEARTH_UNROLL for (int n = 0; n < N; ++n) {
           const __m256 scaled = _mm256_cvtepi32_ps(_mm256_madd_epi16(s[p][n], load(w[p].sc[g])));
@@ -139,7 +139,7 @@ struct Kernels {
 
 }  // namespace
 
-void h4_multiply_avx2(const TileJob& job) { IntKernels<Kernels>::multiply(job); }
+void h4_multiply_avx2(const TileJob& job) { multiply<Kernels>(job); }
 
 }  // namespace hearth::kernels
 #endif

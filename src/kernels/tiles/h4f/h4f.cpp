@@ -34,9 +34,9 @@ float H4F::accumulate(const std::byte* tile, int groups, int r, const Activation
 
 const Tile& tile_h4f() {
 #if defined(__x86_64__)
-  static constexpr Tile kTile = IntPanel<H4F>::tile("h4f", h4f_multiply_avx2);
+  static constexpr Tile kTile = IntPanel<H4F>::tile("h4f", h4f_multiply_avx2, h4f_multiply_vnni);
 #else
-  static constexpr Tile kTile = IntPanel<H4F>::tile("h4f", nullptr);
+  static constexpr Tile kTile = IntPanel<H4F>::tile("h4f", nullptr, nullptr);
 #endif
   return kTile;
 }

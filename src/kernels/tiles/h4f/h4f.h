@@ -33,5 +33,6 @@ struct H4F {
 static_assert(H4F::bytes(kCodesGroups) == 1152);
 
 void h4f_multiply_avx2(const TileJob& job);
+void h4f_multiply_vnni(const TileJob& job);
 
 }  // namespace hearth::kernels

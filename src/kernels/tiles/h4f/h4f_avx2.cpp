@@ -13,13 +13,14 @@ using namespace avx2;
 /// sum + d * (da * (dot - 8 * sum of x)) with the 16-bit sums s.
 HEARTH_INLINE_AVX2 __m256 fold(__m256i s, const ActivationBlock& a, int g, __m256 d, __m256 sum) {
   const __m256i dot = _mm256_madd_epi16(s, _mm256_set1_epi16(1));
-  const __m256i centred = _mm256_sub_epi32(dot, broadcast32(&a.sum8[g]));
+  const __m256i centred = _mm256_add_epi32(dot, broadcast32(&a.zero8[g]));
   return _mm256_fmadd_ps(d, _mm256_mul_ps(_mm256_cvtepi32_ps(centred), _mm256_broadcast_ss(&a.d[g])), sum);
 }
 
 struct Kernels {
   using Layout = H4F;
-  static constexpr int64_t kPanels = 8;
+  static constexpr int64_t kPanelsPerUnit = 1;
+  static constexpr int64_t kUnits = 8;
 
   struct alignas(32) Expanded {
     uint8_t q[kCodesGroups][kVectorsPerGroup][kVectorBytes];
@@ -29,7 +30,7 @@ struct Kernels {
   template <int N>
   using Columns = PlainColumns<N>;
 
-  HEARTH_TARGET_AVX2 static void expand(const std::byte* tile, int groups, Expanded& out) {
+  HEARTH_TARGET_AVX2 static void expand(const std::byte* tile, int groups, int, Expanded& out) {
     for (int g = 0; g < groups; ++g) {
       const H4F::ConstVectors q = H4F::vectors(tile, groups, g);
       for (int j = 0; j < 4; ++j) {
@@ -42,13 +43,12 @@ struct Kernels {
   }
 
   template <int P, int N>
-  HEARTH_TARGET_AVX2 static void many(const Expanded* w, const Columns<N>& x, int groups, float* sums) {
+  HEARTH_HOT_AVX2 static void many(const Expanded* w, const Columns<N>& x, int groups, float* sums) {
     const ActivationBlock* a = x.a;
 #pragma GCC unroll 1
     for (int g = 0; g < groups; ++g) {
       __m256i s[P][N];
-      dot_group<P, N>(
-          [&](int p, int j) __attribute__((target("avx2,fma,f16c"))) { return load(w[p].q[g][j]); }, a, g, s);
+      dot_group<P, N>([&](int p, int j) HEARTH_ALWAYS_AVX2 { return load(w[p].q[g][j]); }, a, g, s);
       HEARTH_UNROLL for (int p = 0; p < P; ++p) {
         HEARTH_UNROLL for (int n = 0; n < N; ++n) {
           float* sum = sums + (p * N + n) * kPanelRows;
@@ -93,7 +93,7 @@ struct Kernels {
 
 }  // namespace
 
-void h4f_multiply_avx2(const TileJob& job) { IntKernels<Kernels>::multiply(job); }
+void h4f_multiply_avx2(const TileJob& job) { multiply<Kernels>(job); }
 
 }  // namespace hearth::kernels
 #endif

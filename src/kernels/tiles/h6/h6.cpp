@@ -61,9 +61,9 @@ float H6::accumulate(const std::byte* tile, int groups, int r, const ActivationB
 
 const Tile& tile_h6() {
 #if defined(__x86_64__)
-  static constexpr Tile kTile = IntPanel<H6>::tile("h6", h6_multiply_avx2);
+  static constexpr Tile kTile = IntPanel<H6>::tile("h6", h6_multiply_avx2, h6_multiply_vnni);
 #else
-  static constexpr Tile kTile = IntPanel<H6>::tile("h6", nullptr);
+  static constexpr Tile kTile = IntPanel<H6>::tile("h6", nullptr, nullptr);
 #endif
   return kTile;
 }

@@ -31,5 +31,6 @@ struct H6 {
 };
 
 void h6_multiply_avx2(const TileJob& job);
+void h6_multiply_vnni(const TileJob& job);
 
 }  // namespace hearth::kernels

@@ -53,7 +53,8 @@ HEARTH_INLINE_AVX2 CodePair codes(const H6Tile& t, int g, __m256i high0, __m256i
 
 struct Kernels {
   using Layout = H6;
-  static constexpr int64_t kPanels = 8;
+  static constexpr int64_t kPanelsPerUnit = 1;
+  static constexpr int64_t kUnits = 8;
 
   struct alignas(32) Expanded {
     uint8_t q[kCodesGroups][kVectorsPerGroup][kVectorBytes];
@@ -73,7 +74,7 @@ struct Kernels {
     _mm256_store_si256(reinterpret_cast<__m256i*>(out.q[g][kField + 4]), pair.second);
   }
 
-  HEARTH_TARGET_AVX2 static void expand(const std::byte* tile, int groups, Expanded& out) {
+  HEARTH_TARGET_AVX2 static void expand(const std::byte* tile, int groups, int, Expanded& out) {
     const auto& t = *reinterpret_cast<const H6Tile*>(tile);
     for (int g = 0; g < groups; ++g) {
       const __m256i high0 = load(t.q[g].high[0]), high1 = load(t.q[g].high[1]);
@@ -112,7 +113,7 @@ struct Kernels {
   }
 
   template <int P, int N>
-  HEARTH_TARGET_AVX2 static void many(const Expanded* w, const Columns<N>& x, int groups, float* sums) {
+  HEARTH_HOT_AVX2 static void many(const Expanded* w, const Columns<N>& x, int groups, float* sums) {
     const ActivationBlock* a = x.a;
     __m256 scaled[P][N];
     HEARTH_UNROLL for (int p = 0; p < P; ++p) {
@@ -196,7 +197,7 @@ struct Kernels {
 
 }  // namespace
 
-void h6_multiply_avx2(const TileJob& job) { IntKernels<Kernels>::multiply(job); }
+void h6_multiply_avx2(const TileJob& job) { multiply<Kernels>(job); }
 
 }  // namespace hearth::kernels
 #endif

@@ -32,5 +32,6 @@ struct H8 {
 static_assert(H8::bytes(kCodesGroups) == 2176);
 
 void h8_multiply_avx2(const TileJob& job);
+void h8_multiply_vnni(const TileJob& job);
 
 }  // namespace hearth::kernels

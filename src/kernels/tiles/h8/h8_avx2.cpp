@@ -21,7 +21,8 @@ HEARTH_INLINE_AVX2 __m256 fold(__m256i dot, const float* da, __m256 d, __m256 su
 
 struct Kernels {
   using Layout = H8;
-  static constexpr int64_t kPanels = 4;
+  static constexpr int64_t kPanelsPerUnit = 1;
+  static constexpr int64_t kUnits = 4;
 
   struct alignas(32) Expanded {
     int16_t q[kCodesGroups][kVectorsPerGroup][2][2 * kPanelRows];  // even, odd columns
@@ -44,7 +45,7 @@ struct Kernels {
     }
   };
 
-  HEARTH_TARGET_AVX2 static void expand(const std::byte* tile, int groups, Expanded& out) {
+  HEARTH_TARGET_AVX2 static void expand(const std::byte* tile, int groups, int, Expanded& out) {
     for (int g = 0; g < groups; ++g) {
       const H8::ConstVectors q = H8::vectors(tile, groups, g);
       for (int j = 0; j < kVectorsPerGroup; ++j) {
@@ -57,7 +58,7 @@ struct Kernels {
   }
 
   template <int P, int N>
-  HEARTH_TARGET_AVX2 static void many(const Expanded* w, const Columns<N>& x, int groups, float* sums) {
+  HEARTH_HOT_AVX2 static void many(const Expanded* w, const Columns<N>& x, int groups, float* sums) {
 #pragma GCC unroll 1
     for (int g = 0; g < groups; ++g) {
       __m256i dot[P][N];
@@ -117,7 +118,7 @@ struct Kernels {
 
 }  // namespace
 
-void h8_multiply_avx2(const TileJob& job) { IntKernels<Kernels>::multiply(job); }
+void h8_multiply_avx2(const TileJob& job) { multiply<Kernels>(job); }
 
 }  // namespace hearth::kernels
 #endif
