@@ -6,7 +6,7 @@
 # number of workers) or of minutes (the decay follows the clock).
 """Trains the specialist.
 
-Usage: train.py --minutes 60 | --steps 3000 [--out work] [--seed 1] [--resume]
+Usage: train.py --minutes 60 | --steps 3000 [--out work] [--seed 1] [--resume [--fresh-clock]]
 """
 
 import argparse
@@ -104,11 +104,12 @@ class Run:
                            torch.optim.AdamW(others, lr=args.adam_lr, betas=(0.9, 0.98), weight_decay=0.0)]
         self.rates = [args.muon_lr, args.adam_lr]
         self.step, self.seconds, self.tokens, self.took = 0, 0.0, 0, 0.0
+        self.first = 0  # the step at which this run's budget began
         (self.out / "config.json").write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
 
     def save(self):
         state = {"model": self.model.state_dict(), "optimisers": [o.state_dict() for o in self.optimisers],
-                 "step": self.step, "seconds": self.seconds, "tokens": self.tokens, "args": vars(self.args)}
+                 "step": self.step, "first": self.first, "seconds": self.seconds, "tokens": self.tokens, "args": vars(self.args)}
         part = self.out / "checkpoint.part"
         torch.save(state, part)
         os.replace(part, self.out / "checkpoint.pt")
@@ -119,17 +120,20 @@ class Run:
         for optimiser, saved in zip(self.optimisers, state["optimisers"]):
             optimiser.load_state_dict(saved)
         self.step, self.seconds, self.tokens = state["step"], state["seconds"], state["tokens"]
+        self.first = state.get("first", 0)
+        if self.args.fresh_clock:
+            self.first, self.seconds = self.step, 0.0
 
     def progress(self):
         """How much of the run is done, 0 to 1."""
         if self.args.steps:
-            return self.step / self.args.steps
+            return (self.step - self.first) / self.args.steps
         return self.seconds / (60 * self.args.minutes)
 
     def train_step(self):
         """One step over all workers; the mean loss per answer token."""
         args, done = self.args, self.progress()
-        factor = min(1.0, (self.step + 1) / args.warmup, max(0.02, (1 - done) / args.decay))
+        factor = min(1.0, (self.step - self.first + 1) / args.warmup, max(0.02, (1 - done) / args.decay))
         for optimiser, rate in zip(self.optimisers, self.rates):
             optimiser.param_groups[0]["lr"] = rate * factor
         started, total, wanted, tokens = time.monotonic(), 0.0, 0, 0
@@ -172,6 +176,8 @@ def parse():
     parser.add_argument("--out", default=str(pathlib.Path(__file__).with_name("work")))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--fresh-clock", action="store_true",
+                        help="with --resume: keep weights and moments, begin a new budget and a new decay")
     parser.add_argument("--workers", type=int, default=2, help="processes of one thread each")
     parser.add_argument("--bf16", type=int, choices=(0, 1), default=1, help="bf16 autocast (faster with AVX512_BF16)")
     parser.add_argument("--vocab", type=int, default=2048)
