@@ -133,7 +133,27 @@ TEST(ChatTemplate, HostileTemplatesAreStopped) {
   for (int i = 0; i < 5000; ++i) ifs += "{% if 1 %}";
   const std::string loops = "{% for a in range(99999) %}{% for b in range(99999) %}";
   const std::string loop_ends = "{% endfor %}{% endfor %}";
+  const std::string twice =
+      "{% for a in range(150) %}{% set ns.x = [ns.x, ns.x] %}{% set ns.y = [ns.y, ns.y] %}{% endfor %}";
+  const std::string pairs =
+      "{% for a in range(150) %}{% set ns.x = (ns.x, ns.x) %}{% set ns.y = (ns.y, ns.y) %}{% endfor %}";
+  std::string nested_ifs;
+  for (int i = 0; i < 100; ++i) nested_ifs += "{% if 1 %}";
+  for (int i = 0; i < 100; ++i) nested_ifs += "{% endif %}";
+  nested_ifs.insert(1000, "{{ m() }}");
+  std::string many_names;
+  for (int i = 0; i < 5000; ++i)
+    many_names += "{% if a" + std::to_string(i) + " %}{% set b" + std::to_string(i) + " = 1 %}{% endif %}";
   const std::vector<std::string> hostile = {
+      "{% set ns = namespace(x=[1], y=[1]) %}" + twice + "{{ ns.x == ns.y }}",
+      "{% set ns = namespace(x=(1,), y=(1,)) %}" + pairs + "{{ {ns.x: 1}[ns.y] }}",
+      "{% macro m() %}" + nested_ifs + "{% endmacro %}{{ m() }}",
+      many_names,
+      "{% set a = 'a' * 1000000 %}{% for i in range(9999) %}{% if a[1:] in a ~ i %}{% endif %}{% endfor %}",
+      "{% set a = 'a' * 1000000 %}{% set b = 'a' * 500000 ~ 'b' %}{% for i in range(999) %}{{ a.find(b) }}{{ "
+      "a.rfind(b) }}{% endfor %}",
+      "{% set a = 'a' * 1000000 %}{% for i in range(9999) %}{% set x = 'b'.strip(a) %}{% endfor %}",
+      "{% set a = ('a ' * 500000).split() %}{% for i in range(9999) %}{% set x = a|sort %}{% endfor %}",
       "{{ 'x' * 1000000000000 }}",
       "{{ [1] * 1000000000000 }}",
       "{{ 'x'.ljust(1000000000000) }}",
@@ -191,6 +211,25 @@ TEST(ChatTemplate, HostileTemplatesAreStopped) {
   }
 }
 
+/// The deepest recursion that the default limits allow stays on the stack of a thread, under sanitizers too.
+TEST(ChatTemplate, DeepestRecursionFitsTheStack) {
+  std::string ifs;
+  std::string ends;
+  for (int i = 0; i < 100; ++i) {
+    ifs += "{% if 1 %}";
+    ends += "{% endif %}";
+  }
+  const std::string brackets(90, '(');
+  const std::string closing(90, ')');
+  for (const std::string& body :
+       {ifs + "{{ m() }}" + ends, "{{ " + brackets + "m()" + closing + " }}", std::string("{{ m() }}"),
+        std::string("{% for i in [1] %}{{ [m()]|map('upper')|list }}{% endfor %}"),
+        std::string("{% call m() %}{{ m() }}{% endcall %}{{ caller }}")}) {
+    EXPECT_THAT(render("{% macro m() %}" + body + "{% endmacro %}{{ m() }}"), HasSubstr("recursion"))
+        << body.substr(0, 60);
+  }
+}
+
 /// Cycles and very deep values are freed (leaks show under AddressSanitizer), and without recursion.
 TEST(ChatTemplate, CyclesAndDeepValuesAreFreed) {
   EXPECT_EQ(render("{% set ns = namespace() %}{% set ns.me = ns %}{% set ns.l = [ns, {'a': ns}] %}ok"), "ok");
@@ -206,6 +245,19 @@ TEST(ChatTemplate, CyclesAndDeepValuesAreFreed) {
       render(
           "{% set ns = namespace() %}{% for x in [1, 2] %}{% set ns.l = loop %}{% endfor %}{{ ns.l.last }}"),
       "True");
+}
+
+TEST(ChatTemplate, LongConversationsAreWithinTheLimits) {
+  std::string request = "{\"messages\":[";
+  for (int i = 0; i < 20000; ++i)
+    request +=
+        std::string(i > 0 ? "," : "") + R"({"role":"user","content":")" + std::string(200, 'x') + "\"}";
+  request += "]}";
+  const std::string text = render(
+      "{% set ns = namespace(s='') %}{% for m in messages %}<|{{ m.role }}|>{{ m['content'] | trim }}\n"
+      "{% endfor %}{{ messages|map(attribute='content')|join('\\n')|length }}",
+      request, 0);
+  EXPECT_EQ(text.size(), 20000u * (8 + 200 + 1) + 7) << text.substr(0, 200);
 }
 
 TEST(ChatTemplate, OneTemplateRendersTheSameTwice) {

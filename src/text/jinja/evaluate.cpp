@@ -15,18 +15,12 @@ namespace {
 // a few deep.
 constexpr int32_t kDepthPerRecursion = 12;
 
-class Counted {
- public:
-  explicit Counted(int32_t& counter) : counter_(counter) { ++counter_; }
-  ~Counted() { --counter_; }
-  Counted(const Counted&) = delete;
-  Counted& operator=(const Counted&) = delete;
-
- private:
-  int32_t& counter_;
-};
-
 }  // namespace
+
+Status Interpreter::check_depth() const {
+  if (depth_ > kDepthPerRecursion * runtime_.limits().recursion) return runtime_.limit_error("recursion");
+  return {};
+}
 
 Result<Value> Interpreter::constant(int32_t index) {
   Value& made = constants_[static_cast<size_t>(index)];
@@ -42,7 +36,7 @@ Result<Value> Interpreter::constant(int32_t index) {
 
 Result<Value> Interpreter::evaluate(const Expr& expr, const Value& frame) {
   const Counted level(depth_);
-  if (depth_ > kDepthPerRecursion * runtime_.limits().recursion) return runtime_.limit_error("recursion");
+  HEARTH_RETURN_IF_ERROR(check_depth());
   HEARTH_RETURN_IF_ERROR(runtime_.step());
   switch (expr.kind) {
     case ExprKind::kConstant:
@@ -148,8 +142,6 @@ Result<Value> Interpreter::evaluate_concat(const Expr& expr, const Value& frame)
   for (const ExprPtr& child : expr.children) {
     HEARTH_ASSIGN(const Value item, evaluate(*child, frame));
     HEARTH_RETURN_IF_ERROR(append_text(runtime_, out, item));
-    if (static_cast<int64_t>(out.size()) > runtime_.limits().memory_bytes)
-      return runtime_.limit_error("memory");
   }
   return runtime_.string(std::move(out));
 }

@@ -109,8 +109,7 @@ Result<Value> filter_join(Runtime& runtime, const Value& value, const Args& args
     if (i > 0) out += separator;
     HEARTH_ASSIGN(const Value item, path.get(runtime, items[i]));
     HEARTH_RETURN_IF_ERROR(append_text(runtime, out, item));
-    if (static_cast<int64_t>(out.size()) > runtime.limits().memory_bytes)
-      return runtime.limit_error("memory");
+    HEARTH_RETURN_IF_ERROR(runtime.check_room(out.size()));
   }
   return runtime.string(std::move(out));
 }
@@ -151,8 +150,7 @@ Result<Value> filter_indent(Runtime& runtime, const Value& value, const Args& ar
     if (indented) out += indent;
     out += text_of(line);
     first_line = false;
-    if (static_cast<int64_t>(out.size()) > runtime.limits().memory_bytes)
-      return runtime.limit_error("memory");
+    HEARTH_RETURN_IF_ERROR(runtime.check_room(out.size()));
   }
   return runtime.string(std::move(out), value.as<String>().markup);
 }

@@ -136,8 +136,7 @@ class PercentFormatter {
       HEARTH_ASSIGN(const std::string field, convert(i));
       out += field;
       HEARTH_RETURN_IF_ERROR(runtime_.reserve(static_cast<int64_t>(field.size())));
-      if (static_cast<int64_t>(out.size()) > runtime_.limits().memory_bytes)
-        return runtime_.limit_error("memory");
+      HEARTH_RETURN_IF_ERROR(runtime_.check_room(out.size()));
     }
     const bool is_mapping =
         arguments_.is(Kind::kDict) || arguments_.is(Kind::kList) || arguments_.is(Kind::kUndefined);
@@ -413,8 +412,7 @@ Result<Value> brace_format(Runtime& runtime, const Value& text, const Args& args
     HEARTH_ASSIGN(std::string field, formatter.field(std::string_view(source).substr(i + 1, close - i - 1)));
     HEARTH_RETURN_IF_ERROR(runtime.reserve(static_cast<int64_t>(field.size())));
     out += text.as<String>().markup ? escape_html(field) : field;
-    if (static_cast<int64_t>(out.size()) > runtime.limits().memory_bytes)
-      return runtime.limit_error("memory");
+    HEARTH_RETURN_IF_ERROR(runtime.check_room(out.size()));
     i = close;
   }
   return runtime.string(std::move(out), text.as<String>().markup);

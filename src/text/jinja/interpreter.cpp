@@ -79,6 +79,7 @@ Result<std::string> Interpreter::run() {
   const Value frame = make_frame(template_.frame, Value());
   HEARTH_ASSIGN(const Flow flow, execute_body(template_.body, frame, out));
   (void)flow;  // break and continue do not leave a loop
+  HEARTH_RETURN_IF_ERROR(runtime_.check_limits());
   return out;
 }
 
@@ -118,7 +119,8 @@ Value& Interpreter::slot(const Value& frame, Reference reference) {
 
 /// Every text that reaches an output or a capturing buffer comes through here.
 Status Interpreter::emit(std::string& out, std::string_view text) {
-  HEARTH_RETURN_IF_ERROR(runtime_.reserve(captured_bytes_ + static_cast<int64_t>(text.size())));
+  HEARTH_RETURN_IF_ERROR(runtime_.spend(static_cast<int64_t>(text.size())));
+  HEARTH_RETURN_IF_ERROR(runtime_.check_room(static_cast<size_t>(captured_bytes_) + text.size()));
   captured_bytes_ += static_cast<int64_t>(text.size());
   if (static_cast<int64_t>(out.size() + text.size()) > runtime_.limits().output_bytes) {
     return runtime_.limit_error(concat(runtime_.limits().output_bytes, " bytes of output"));
@@ -137,6 +139,8 @@ Result<Interpreter::Flow> Interpreter::execute_body(const std::vector<StmtPtr>& 
 }
 
 Result<Interpreter::Flow> Interpreter::execute(const Stmt& stmt, const Value& frame, std::string& out) {
+  const Counted level(depth_);
+  HEARTH_RETURN_IF_ERROR(check_depth());
   runtime_.line = stmt.line;
   HEARTH_RETURN_IF_ERROR(runtime_.step());
   switch (stmt.kind) {

@@ -27,6 +27,18 @@ enum class GlobalFunction : int64_t {
 Value find_global(std::string_view name);
 Result<Value> call_global(Runtime& runtime, GlobalFunction function, const Args& args);
 
+/// Counts one level of nesting for its lifetime.
+class Counted {
+ public:
+  explicit Counted(int32_t& counter) : counter_(counter) { ++counter_; }
+  ~Counted() { --counter_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+ private:
+  int32_t& counter_;
+};
+
 class Interpreter {
  public:
   /// `variables`: a Dict with text keys, made on the runtime's heap.
@@ -57,6 +69,7 @@ class Interpreter {
   Status emit(std::string& out, std::string_view text);
 
   // Expressions (evaluate.cpp).
+  Status check_depth() const;
   Result<Value> evaluate(const Expr& expr, const Value& frame);
   Result<Value> evaluate_operator(const Expr& expr, const Value& frame);
   Result<Value> evaluate_name(const Expr& expr, const Value& frame);

@@ -10,7 +10,7 @@ namespace hearth::text::jinja {
 
 namespace {
 
-constexpr size_t kMaxSourceBytes = 4 << 20;  // the largest template in the wild is under 20 kB
+constexpr size_t kMaxSourceBytes = 1 << 20;  // the largest templates in the wild have some 20 kB
 
 Error syntax_error(int32_t line, std::string_view what) {
   return fail(ErrorCode::kCorrupt, "chat template, line ", line, ": ", what);

@@ -33,8 +33,13 @@ Result<Value> change_case(Runtime& runtime, const Value& self, const Args& args)
 std::string casefold(std::string_view text) { return to_lower(to_upper(text)); }
 
 std::string_view strip_characters(std::string_view text, std::string_view characters, bool left, bool right) {
+  std::vector<char32_t> set;  // sorted: one look-up per character, however many there are
+  for (size_t position = 0; position < characters.size();)
+    set.push_back(next_code_point(characters, position));
+  std::sort(set.begin(), set.end());
   auto contains_at = [&](size_t begin, size_t end) {
-    return characters.find(text.substr(begin, end - begin)) != characters.npos;
+    const char32_t c = next_code_point(text, begin);
+    return begin == end && std::binary_search(set.begin(), set.end(), c);
   };
   size_t begin = 0;
   while (left && begin < text.size()) {
@@ -61,6 +66,7 @@ Result<Value> strip(Runtime& runtime, const Value& self, const Args& args) {
     return same_kind(runtime, self, std::string(strip_space(text_of(self), kLeft, kRight)));
   }
   HEARTH_ASSIGN(const String* characters, string_argument(runtime, bound[0], "strip"));
+  HEARTH_RETURN_IF_ERROR(runtime.reserve(8 * characters->code_points));
   return same_kind(runtime, self,
                    std::string(strip_characters(text_of(self), characters->text, kLeft, kRight)));
 }
@@ -100,7 +106,7 @@ Result<std::vector<std::string_view>> split_by(Runtime& runtime, std::string_vie
   std::vector<std::string_view> parts;
   while (limit < 0 || static_cast<int64_t>(parts.size()) < limit) {
     HEARTH_RETURN_IF_ERROR(runtime.step());
-    const size_t at = from_right ? text.rfind(separator) : text.find(separator);
+    const size_t at = from_right ? rfind_text(text, separator) : find_text(text, separator);
     if (at == std::string_view::npos) break;
     parts.push_back(from_right ? text.substr(at + separator.size()) : text.substr(0, at));
     text = from_right ? text.substr(0, at) : text.substr(at + separator.size());
@@ -211,9 +217,9 @@ Result<Value> join(Runtime& runtime, const Value& self, const Args& args) {
     }
     if (i > 0) out += separator.text;
     out += matching_text(separator, items[i].as<String>());
-    HEARTH_RETURN_IF_ERROR(runtime.reserve(static_cast<int64_t>(out.size()) / 64));
-    if (static_cast<int64_t>(out.size()) > runtime.limits().memory_bytes)
-      return runtime.limit_error("memory");
+    HEARTH_RETURN_IF_ERROR(
+        runtime.spend(static_cast<int64_t>(separator.text.size() + text_of(items[i]).size())));
+    HEARTH_RETURN_IF_ERROR(runtime.check_room(out.size()));
   }
   return same_kind(runtime, self, std::move(out));
 }
@@ -235,7 +241,7 @@ Result<Value> find(Runtime& runtime, const Value& self, const Args& args) {
   int64_t position = -1;
   if (range[0] <= range[1]) {
     const std::string_view window = substring(self.as<String>(), range[0], range[1]);
-    const size_t at = kFromRight ? window.rfind(wanted->text) : window.find(wanted->text);
+    const size_t at = kFromRight ? rfind_text(window, wanted->text) : find_text(window, wanted->text);
     if (at != std::string_view::npos) position = range[0] + count_code_points(window.substr(0, at));
   }
   if (position < 0 && kMustExist) return runtime.error("substring not found");
@@ -251,7 +257,7 @@ Result<Value> count(Runtime& runtime, const Value& self, const Args& args) {
                 get_slice(runtime, self, bound_or_none(1), bound_or_none(2), Value::none()));
   if (wanted->text.empty()) return Value::integer(window.as<String>().code_points + 1);
   int64_t found = 0;
-  for (size_t at = 0; (at = text_of(window).find(wanted->text, at)) != std::string::npos;
+  for (size_t at = 0; (at = find_text(text_of(window), wanted->text, at)) != std::string::npos;
        at += wanted->text.size())
     ++found;
   return Value::integer(found);
@@ -263,7 +269,7 @@ Result<Value> partition(Runtime& runtime, const Value& self, const Args& args) {
   HEARTH_ASSIGN(const String* separator, string_argument(runtime, bound[0], "partition"));
   if (separator->text.empty()) return runtime.error("empty separator");
   const std::string& text = text_of(self);
-  const size_t at = kFromRight ? text.rfind(separator->text) : text.find(separator->text);
+  const size_t at = kFromRight ? rfind_text(text, separator->text) : find_text(text, separator->text);
   std::string parts[3];
   if (at == std::string::npos) {
     parts[kFromRight ? 2 : 0] = text;
@@ -412,7 +418,7 @@ Result<std::string> replace_text(Runtime& runtime, std::string_view text, std::s
   for (int64_t count = 0; limit < 0 || count < limit; ++count) {
     size_t at = done;
     if (!from.empty()) {
-      at = text.find(from, done);
+      at = find_text(text, from, done);
     } else if (count > 0) {  // an empty text stands before every code point and at the end
       if (done == text.size()) break;
       at = done;
@@ -421,10 +427,9 @@ Result<std::string> replace_text(Runtime& runtime, std::string_view text, std::s
     if (at == std::string_view::npos) break;
     out += text.substr(done, at - done);
     out += to;
+    HEARTH_RETURN_IF_ERROR(runtime.spend(static_cast<int64_t>(at - done + to.size())));
     done = at + from.size();
-    HEARTH_RETURN_IF_ERROR(runtime.reserve(static_cast<int64_t>(out.size()) / 64));
-    if (static_cast<int64_t>(out.size()) > runtime.limits().memory_bytes)
-      return runtime.limit_error("memory");
+    HEARTH_RETURN_IF_ERROR(runtime.check_room(out.size()));
   }
   out += text.substr(done);
   HEARTH_RETURN_IF_ERROR(runtime.reserve(static_cast<int64_t>(out.size())));

@@ -212,9 +212,15 @@ Result<std::vector<Value>> items_from(Runtime& runtime, const Value& value) {
 
 namespace {
 
+/// Two texts are compared byte by byte; what containers take is counted by equal_values.
+Status spend_comparison(Runtime& runtime, const Value& a, const Value& b) {
+  if (!a.is(Kind::kString) || !b.is(Kind::kString)) return runtime.step();
+  return runtime.spend(static_cast<int64_t>(std::min(text_of(a).size(), text_of(b).size())));
+}
+
 Result<bool> contains_in_items(Runtime& runtime, const std::vector<Value>& items, const Value& item) {
   for (const Value& candidate : items) {
-    HEARTH_RETURN_IF_ERROR(runtime.step());
+    HEARTH_RETURN_IF_ERROR(spend_comparison(runtime, candidate, item));
     if (equal_values(candidate, item)) return true;
   }
   return false;
@@ -228,8 +234,8 @@ Result<bool> contains(Runtime& runtime, const Value& container, const Value& ite
       if (!item.is(Kind::kString)) {
         return runtime.error("'in <string>' requires string as left operand, not ", type_name(item));
       }
-      HEARTH_RETURN_IF_ERROR(runtime.reserve(0));
-      return text_of(container).find(text_of(item)) != std::string::npos;
+      HEARTH_RETURN_IF_ERROR(runtime.spend(static_cast<int64_t>(text_of(container).size())));
+      return find_text(text_of(container), text_of(item)) != std::string_view::npos;
     }
     case Kind::kList:
     case Kind::kTuple:
@@ -275,7 +281,10 @@ Result<bool> less_than(Runtime& runtime, const Value& a, const Value& b, int dep
         static_cast<long double>(b.is(Kind::kFloat) ? b.real() : static_cast<long double>(b.integer()));
     return left < right;
   }
-  if (a.is(Kind::kString) && b.is(Kind::kString)) return text_of(a) < text_of(b);
+  if (a.is(Kind::kString) && b.is(Kind::kString)) {
+    HEARTH_RETURN_IF_ERROR(spend_comparison(runtime, a, b));
+    return text_of(a) < text_of(b);
+  }
   if (a.is_sequence() && a.kind() == b.kind()) {
     if (depth >= kMaxNesting) return runtime.limit_error("nesting");
     const std::vector<Value>& left = items_of(a);
@@ -293,6 +302,7 @@ Result<bool> less_than(Runtime& runtime, const Value& a, const Value& b, int dep
 }
 
 Result<bool> compare(Runtime& runtime, Op op, const Value& a, const Value& b) {
+  HEARTH_RETURN_IF_ERROR(spend_comparison(runtime, a, b));
   switch (op) {
     case Op::kEq:
       return equal_values(a, b);

@@ -51,8 +51,6 @@ Result<ExprPtr> Parser::parse_subscript(ExprPtr node) {
     return access;
   }
   next();
-  const DepthGuard guard(*this);
-  HEARTH_RETURN_IF_ERROR(guard.check());
   if (is_operator(":")) return parse_slice(std::move(node), nullptr, line);
   ExprPtr index = make(ExprKind::kTuple, line);
   while (!is_operator("]")) {
@@ -123,8 +121,6 @@ Status Parser::parse_argument(Expr& call) {
 }
 
 Status Parser::parse_arguments(Expr& call) {
-  const DepthGuard guard(*this);
-  HEARTH_RETURN_IF_ERROR(guard.check());
   HEARTH_RETURN_IF_ERROR(expect_operator("("));
   bool first = true;
   while (!is_operator(")")) {

@@ -71,8 +71,6 @@ Result<ExprPtr> Parser::parse_target(bool with_namespace, std::string_view end_n
 }
 
 Result<ExprPtr> Parser::parse_expression(bool with_conditional) {
-  const DepthGuard guard(*this);
-  HEARTH_RETURN_IF_ERROR(guard.check());
   return with_conditional ? parse_conditional() : parse_or();
 }
 
@@ -255,8 +253,6 @@ Result<ExprPtr> Parser::parse_primary(bool with_namespace) {
     return make_constant(std::move(value), line);
   }
   if (skip_operator("(")) {
-    const DepthGuard guard(*this);
-    HEARTH_RETURN_IF_ERROR(guard.check());
     HEARTH_ASSIGN(ExprPtr node, parse_tuple({.parenthesized = true}));
     HEARTH_RETURN_IF_ERROR(expect_operator(")"));
     return node;

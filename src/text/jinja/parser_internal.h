@@ -142,6 +142,8 @@ class Scoped {
   T saved_;
 };
 
-inline constexpr int32_t kMaxDepth = 120;  // of statements and expressions together, in a template's text
+// Of statements and expressions together, in a template's text; every way to nest passes a guard once or
+// twice.
+inline constexpr int32_t kMaxDepth = 200;
 
 }  // namespace hearth::text::jinja

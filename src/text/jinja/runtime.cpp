@@ -18,7 +18,9 @@ Runtime::Runtime(const TemplateLimits& limits, int64_t local_time_s)
       deadline_(std::chrono::steady_clock::now() +
                 std::chrono::duration_cast<std::chrono::steady_clock::duration>(
                     std::chrono::duration<double>(limits.time_s))),
-      steps_left_(limits.steps) {}
+      steps_left_(limits.steps) {
+  heap_.set_work(limits.steps);
+}
 
 Error Runtime::limit_error(std::string_view what) const {
   return fail(ErrorCode::kTooLarge, "chat template, line ", line, ": stopped after using up its limit of ",
@@ -33,19 +35,28 @@ Status Runtime::check_memory() const {
 
 Status Runtime::check_limits() {
   steps_left_ -= check_interval_ - steps_to_check_;
-  if (steps_left_ <= 0) return limit_error(concat(limits_.steps, " steps"));
+  if (steps_left_ <= 0 || heap_.work_left() < 0) return limit_error(concat(limits_.steps, " steps"));
   if (std::chrono::steady_clock::now() > deadline_) return limit_error(concat(limits_.time_s, " seconds"));
   check_interval_ = std::min(kCheckInterval, steps_left_);
   steps_to_check_ = check_interval_;
   return check_memory();
 }
 
-Status Runtime::reserve(int64_t bytes) {
-  if (bytes > limits_.memory_bytes - heap_.live_bytes()) {
-    return limit_error(concat(limits_.memory_bytes, " bytes of memory"));
-  }
+Status Runtime::spend(int64_t bytes) {
   steps_to_check_ -= bytes / kBytesPerStep;
   return step();
+}
+
+Status Runtime::check_room(size_t bytes) const {
+  if (static_cast<int64_t>(bytes) > limits_.memory_bytes - heap_.live_bytes()) {
+    return limit_error(concat(limits_.memory_bytes, " bytes of memory"));
+  }
+  return {};
+}
+
+Status Runtime::reserve(int64_t bytes) {
+  HEARTH_RETURN_IF_ERROR(check_room(static_cast<size_t>(bytes)));
+  return spend(bytes);
 }
 
 Result<std::vector<Value>> bind_arguments(Runtime& runtime, std::string_view function, const Args& args,

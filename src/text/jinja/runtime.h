@@ -27,8 +27,12 @@ class Runtime {
 
   /// One step of work.
   Status step() { return --steps_to_check_ > 0 ? Status() : check_limits(); }
-  /// Work over `bytes` bytes (or cells of a table), and room for as many in memory: before it is done.
+  /// Work over `bytes` bytes, before it is done.
+  Status spend(int64_t bytes);
+  /// The same, and room for as many in memory.
   Status reserve(int64_t bytes);
+  /// Error unless a text that is not yet a value may have so many bytes.
+  Status check_room(size_t bytes) const;
   /// Error when what lives now is more than allowed.
   Status check_memory() const;
 
@@ -39,12 +43,12 @@ class Runtime {
     return fail(ErrorCode::kCorrupt, "chat template, line ", line, ": ", parts...);
   }
   Error limit_error(std::string_view what) const;
+  /// At the end: whether a comparison gave up (Heap::work_left).
+  Status check_limits();
 
   Value string(std::string text, bool markup = false) { return make_string(heap_, std::move(text), markup); }
 
  private:
-  Status check_limits();
-
   Heap heap_;  // first: outlives all values
   TemplateLimits limits_;
   int64_t local_time_s_;

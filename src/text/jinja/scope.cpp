@@ -73,7 +73,10 @@ class Resolver {
   Status resolve_callable(const Symbols& symbols, Stmt& stmt);
   Status resolve_inner_body(const Symbols& symbols, Stmt& stmt);
 
+  static constexpr int64_t kMaxCopiedNames = 3'000'000;
+
   Template& template_;
+  int64_t copied_names_ = 0;
 };
 
 bool Resolver::find(const Symbols* symbols, std::string_view name, Reference& out) {
@@ -167,6 +170,10 @@ void Resolver::collect_stmt(Symbols& symbols, const Stmt& stmt) {
 
 void Resolver::collect_if(Symbols& symbols, const Stmt& stmt) {
   collect_expr(symbols, stmt.exprs[0].get());
+  // Three copies of all names for each if: bounded, since nothing else limits what a hostile text may do
+  // here.
+  copied_names_ += 3 * static_cast<int64_t>(symbols.slots.size());
+  if (copied_names_ > kMaxCopiedNames) return;
   std::vector<Symbols> branches(3, symbols);
   collect_body(branches[0], stmt.body);
   for (const StmtPtr& elif : stmt.elifs) collect_if(branches[1], *elif);
@@ -365,6 +372,8 @@ Status Resolver::run() {
   collect_body(root, template_.body);
   HEARTH_RETURN_IF_ERROR(resolve_body(root, template_.body, false));
   template_.frame = layout(root);
+  if (copied_names_ > kMaxCopiedNames)
+    return fail(ErrorCode::kTooLarge, "chat template: too many variables and branches");
   return {};
 }
 

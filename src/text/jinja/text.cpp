@@ -185,7 +185,8 @@ std::string escape_html(std::string_view text) {
 Status append_text(Runtime& runtime, std::string& out, const Value& value) {
   if (value.is(Kind::kString)) {
     const std::string& text = text_of(value);
-    HEARTH_RETURN_IF_ERROR(runtime.reserve(static_cast<int64_t>(out.size() + text.size()) / 64));
+    HEARTH_RETURN_IF_ERROR(runtime.spend(static_cast<int64_t>(text.size())));
+    HEARTH_RETURN_IF_ERROR(runtime.check_room(out.size() + text.size()));
     out += text;
     return {};
   }
@@ -196,7 +197,7 @@ Status append_text(Runtime& runtime, std::string& out, const Value& value) {
 Status append_repr(Runtime& runtime, std::string& out, const Value& value, int depth) {
   HEARTH_RETURN_IF_ERROR(runtime.step());
   if (depth > kMaxNesting) return runtime.limit_error("nesting");
-  if (static_cast<int64_t>(out.size()) > runtime.limits().memory_bytes) return runtime.limit_error("memory");
+  HEARTH_RETURN_IF_ERROR(runtime.check_room(out.size()));
   switch (value.kind()) {
     case Kind::kUndefined:
     case Kind::kMissing:
@@ -367,7 +368,7 @@ Status append_json(Runtime& runtime, std::string& out, const Value& value, const
                    int depth) {
   HEARTH_RETURN_IF_ERROR(runtime.step());
   if (depth > kMaxNesting) return runtime.limit_error("nesting");
-  if (static_cast<int64_t>(out.size()) > runtime.limits().memory_bytes) return runtime.limit_error("memory");
+  HEARTH_RETURN_IF_ERROR(runtime.check_room(out.size()));
   switch (value.kind()) {
     case Kind::kNone:
       out += "null";

@@ -3,9 +3,14 @@
 
 #include <utf8proc.h>
 
+#include <vector>
+
 namespace hearth::text::jinja {
 
 namespace {
+
+constexpr size_t kShortSearch =
+    32;  // bytes: for shorter texts the library's search is at most so many times the length
 
 bool is_continuation(unsigned char byte) { return (byte & 0xC0) == 0x80; }
 
@@ -198,6 +203,32 @@ size_t byte_offset(std::string_view text, int64_t index) {
   size_t position = 0;
   for (int64_t i = 0; i < index && position < text.size(); ++i) next_code_point(text, position);
   return position;
+}
+
+size_t find_text(std::string_view text, std::string_view wanted, size_t from) {
+  if (from > text.size()) return std::string_view::npos;
+  if (wanted.size() < kShortSearch) return text.find(wanted, from);
+  // Knuth-Morris-Pratt.
+  std::vector<size_t> border(wanted.size(), 0);
+  for (size_t i = 1, length = 0; i < wanted.size(); ++i) {
+    while (length > 0 && wanted[i] != wanted[length]) length = border[length - 1];
+    if (wanted[i] == wanted[length]) ++length;
+    border[i] = length;
+  }
+  size_t matched = 0;
+  for (size_t i = from; i < text.size(); ++i) {
+    while (matched > 0 && text[i] != wanted[matched]) matched = border[matched - 1];
+    if (text[i] == wanted[matched]) ++matched;
+    if (matched == wanted.size()) return i + 1 - matched;
+  }
+  return std::string_view::npos;
+}
+
+size_t rfind_text(std::string_view text, std::string_view wanted) {
+  if (wanted.size() < kShortSearch) return text.rfind(wanted);
+  const std::string mirrored(text.rbegin(), text.rend());
+  const size_t at = find_text(mirrored, std::string(wanted.rbegin(), wanted.rend()));
+  return at == std::string_view::npos ? at : text.size() - at - wanted.size();
 }
 
 bool is_space(char32_t c) {

@@ -18,6 +18,11 @@ int64_t count_code_points(std::string_view text);
 /// Byte offset of code point `index` (0 ... count); linear.
 size_t byte_offset(std::string_view text, int64_t index);
 
+/// string_view::find and rfind in linear time whatever the texts are (the library's can take the product of
+/// the lengths).
+size_t find_text(std::string_view text, std::string_view wanted, size_t from = 0);
+size_t rfind_text(std::string_view text, std::string_view wanted);
+
 /// str.isspace of one code point.
 bool is_space(char32_t code_point);
 std::string_view strip_space(std::string_view text, bool left, bool right);

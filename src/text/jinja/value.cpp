@@ -154,13 +154,18 @@ bool hash_value(const Value& value, uint64_t& hash, int depth) {
       return true;
     }
     case Kind::kTuple: {
-      if (depth >= kMaxNesting) return false;
-      hash = kTupleSeed;
-      for (const Value& item : items_of(value)) {
-        uint64_t part = 0;
-        if (!hash_value(item, part, depth + 1)) return false;
-        hash = (std::rotl(hash, 13) ^ part) * kTupleSeed;
+      const List& tuple = value.as<List>();
+      if (tuple.hash == 0) {  // kept, or a tuple of twice the same tuple, and so on, would take for ever
+        if (depth >= kMaxNesting) return false;
+        uint64_t mixed = kTupleSeed;
+        for (const Value& item : tuple.items) {
+          uint64_t part = 0;
+          if (!hash_value(item, part, depth + 1)) return false;
+          mixed = (std::rotl(mixed, 13) ^ part) * kTupleSeed;
+        }
+        tuple.hash = mixed == 0 ? 1 : mixed;
       }
+      hash = tuple.hash;
       return true;
     }
     case Kind::kList:
@@ -196,7 +201,7 @@ bool equal_dicts(const Dict& a, const Dict& b, int depth) {
   if (a.entries().size() != b.entries().size()) return false;
   for (const Dict::Entry& entry : a.entries()) {
     const Value* other = b.find(entry.key);
-    if (other == nullptr || !equal_values(entry.value, *other, depth + 1)) return false;
+    if (other == nullptr || !a.heap->work() || !equal_values(entry.value, *other, depth + 1)) return false;
   }
   return true;
 }
@@ -229,7 +234,7 @@ bool equal_values(const Value& a, const Value& b, int depth) {
       if (a.object() == b.object()) return true;
       if (left.size() != right.size() || depth >= kMaxNesting) return false;
       for (size_t i = 0; i < left.size(); ++i) {
-        if (!equal_values(left[i], right[i], depth + 1)) return false;
+        if (!a.object()->heap->work() || !equal_values(left[i], right[i], depth + 1)) return false;
       }
       return true;
     }

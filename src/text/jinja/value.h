@@ -77,9 +77,17 @@ class Heap {
   }
   void reclaim(Object* object);
 
+  /// Comparing nested containers can take exponentially long (a list that holds the same list twice, and so
+  /// on): each pair of items takes one unit. Below 0 everything compares unequal, and the render ends with an
+  /// error.
+  void set_work(int64_t units) { work_left_ = units; }
+  int64_t work_left() const { return work_left_; }
+  bool work() { return --work_left_ >= 0; }
+
  private:
   friend struct Mutable;
   int64_t live_bytes_ = 0;
+  int64_t work_left_ = 0;
   bool reclaiming_ = false;
   std::vector<Object*> dead_;
   Mutable* mutables_ = nullptr;
@@ -178,7 +186,8 @@ struct String : Object {
 struct List : Object {  // list and tuple
   List(Heap& owner, Kind list_kind, std::vector<Value> values);
   std::vector<Value> items;
-  bool group = false;  // a row of groupby: .grouper and .list
+  bool group = false;         // a row of groupby: .grouper and .list
+  mutable uint64_t hash = 0;  // of a tuple; 0: not computed yet
 };
 
 /// Insertion-ordered; keys equal as in Python. Looked up through a hash index once it is larger than a few
