@@ -23,9 +23,8 @@ struct Candidate {
 
 /// The tokens still in the running. Buffers are reused, so a warm step does not allocate.
 struct Candidates {
-  std::vector<Candidate>
-      items;  // by id until a sampler sorts them; then the first `sorted` are the likeliest in order
-  int64_t sorted = 0;
+  std::vector<Candidate> items;      // by id until a sampler sorts them
+  int64_t sorted = 0;                // so many of the first are the likeliest, in order
   std::span<const int32_t> history;  // tokens so far, the prompt's included, oldest first
   std::vector<float> scratch;        // (at least as many as items) for whoever needs one
 
@@ -52,10 +51,12 @@ class Sampler {
   virtual void accept(int32_t id);
 };
 
-/// A row of the registry, generated from src/runtime/samplers/*.cpp. Samplers run by rising `order`, which is
-/// that of the Hugging Face implementation: what changes single logits (below kFirstShapingOrder; candidate i
-/// is token i there), then the temperature, then what cuts the tail.
+/// Samplers run by rising `order`, as in the Hugging Face implementation: what changes the logits of single
+/// tokens (below this; candidate i is token i there, and may be -inf), then the temperature, then what cuts
+/// the tail.
 inline constexpr int kFirstShapingOrder = 25;
+
+/// A row of the registry, generated from src/runtime/samplers/*.cpp.
 struct SamplerRow {
   std::string_view name;
   int order;

@@ -180,8 +180,12 @@ std::vector<std::string> hostile_texts() {
   for (int i = 0; i < 5000; ++i) {
     many_names += "{% if a" + std::to_string(i) + " %}{% set b" + std::to_string(i) + " = 1 %}{% endif %}";
   }
+  std::string keywords;
+  for (int i = 0; i < 100000; ++i) keywords += "a" + std::to_string(i) + "=1,";
   return {
       many_names,
+      "{{ dict(" + keywords + ") }}",
+      "{% macro m(" + keywords + "z=1) %}{% endmacro %}",
       "{% macro m() %}" + repeat("{% if 1 %}", 100) + "{{ m() }}" + repeat("{% endif %}", 100) +
           "{% endmacro %}{{ m() }}",
       repeat("{% if 1 %}", 5000),

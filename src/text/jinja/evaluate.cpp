@@ -266,6 +266,7 @@ Status Interpreter::bind_macro(const Stmt& definition, Args& args, const Value& 
   const size_t count = definition.parameters.size();
   for (size_t i = 0; i < count; ++i) {
     Value& target = slots[static_cast<size_t>(definition.parameters[i].slot)];
+    HEARTH_RETURN_IF_ERROR(runtime_.spend(static_cast<int64_t>(args.named.size() * sizeof(args.named[0]))));
     if (i < args.positional.size()) {
       target = args.positional[i];
     } else {

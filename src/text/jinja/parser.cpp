@@ -34,6 +34,11 @@ Error Parser::unexpected(std::string_view wanted) const {
   return error(concat("expected ", wanted, ", found '", found.substr(0, 40), "'"));
 }
 
+Error Parser::too_many_names() const {
+  return fail(ErrorCode::kTooLarge, "chat template, line ", current().line, ": more than ", kMaxNames,
+              " parameters or keyword arguments");
+}
+
 bool Parser::skip_operator(std::string_view op) {
   if (!is_operator(op)) return false;
   next();
@@ -226,6 +231,7 @@ Status Parser::parse_signature(Stmt& stmt) {
   HEARTH_RETURN_IF_ERROR(expect_operator("("));
   while (!is_operator(")")) {
     if (!stmt.parameters.empty()) HEARTH_RETURN_IF_ERROR(expect_operator(","));
+    if (stmt.parameters.size() >= kMaxNames) return too_many_names();
     Parameter parameter;
     HEARTH_ASSIGN(parameter.name, expect_name("a parameter name"));
     const bool repeated = std::any_of(stmt.parameters.begin(), stmt.parameters.end(),

@@ -101,6 +101,7 @@ Status Parser::parse_argument(Expr& call) {
   }
   if (current().type == Token::kName && look().type == Token::kOperator && look().text == "=") {
     if (call.spread_keywords != nullptr) return error("invalid syntax for a call");
+    if (call.keywords.size() >= kMaxNames) return too_many_names();
     Keyword keyword;
     keyword.name = current().text;
     const bool repeated = std::any_of(call.keywords.begin(), call.keywords.end(),

@@ -11,6 +11,9 @@
 
 namespace hearth::text::jinja {
 
+inline constexpr size_t kMaxNames =
+    500;  // parameters of a macro, keywords of a call: each is checked against all
+
 class Parser {
  public:
   Parser(std::vector<LexedToken> tokens, Template& out) : tokens_(std::move(tokens)), template_(out) {}
@@ -42,6 +45,7 @@ class Parser {
   Error error_at(int32_t line, std::string_view what) const;
   Error unexpected(std::string_view wanted) const;
   Error unsupported(std::string_view what) const;
+  Error too_many_names() const;
 
   // Statements (parser.cpp).
   Result<std::vector<StmtPtr>> parse_body(Names ends);
