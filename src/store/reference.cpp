@@ -56,7 +56,7 @@ Result<ModelReference> parse_reference(std::string_view text) {
   }
   const std::string_view repo = text.substr(0, text.find(':'));
   if (is_repo(repo)) {
-    return fail(ErrorCode::kNotFound, io::printable(text), ": no such file; did you mean hf:", text, "?");
+    return fail(ErrorCode::kNotFound, io::printable(text), ": no such file; did you mean hf:", repo, "?");
   }
   return fail(ErrorCode::kNotFound, io::printable(text),
               ": no such file; give hf:ORG/REPO[:QUANT], a URL, a GGUF file or a safetensors folder");

@@ -129,6 +129,7 @@ TEST(Reference, Forms) {
     EXPECT_FALSE(parse_reference(bad).ok()) << bad;
   }
   EXPECT_THAT(parse_reference("some-org/some-repo").error().message, HasSubstr("hf:some-org/some-repo"));
+  EXPECT_EQ(parse_reference("o/r:x\ny").error().message.find('\n'), std::string::npos);
 }
 
 }  // namespace
