@@ -63,7 +63,7 @@ void GenerationFlags::declare(CLI::App& app) {
       ->allow_extra_args(false)
       ->group("Generation");
   app.add_flag("--ignore-end", ignore_end, "Go on past end-of-generation tokens")->group("Generation");
-  for (const OptionInfo& option : list_options(sampling)) {
+  for (const OptionInfo& option : list_options(runtime::SamplingParams())) {
     std::string dashed = option.name;
     for (char& c : dashed) c = c == '_' ? '-' : c;
     const std::string names = dashed == option.name ? "--" + dashed : "--" + dashed + ",--" + option.name;
@@ -79,12 +79,19 @@ void GenerationFlags::declare(CLI::App& app) {
 }
 
 Status GenerationFlags::set(const std::string& name, const std::string& value) {
-  return set_option(sampling, name, value);
+  runtime::SamplingParams probe;
+  HEARTH_RETURN_IF_ERROR(set_option(probe, name, value));
+  sampling_.emplace_back(name, value);
+  return {};
 }
 
-engine::CompletionRequest GenerationFlags::request() const {
+engine::CompletionRequest GenerationFlags::request(const runtime::SamplingParams& model_defaults) const {
   engine::CompletionRequest request;
-  request.sampling = sampling;
+  request.sampling = model_defaults;
+  for (const auto& [name, value] : sampling_) {
+    const Status set = set_option(request.sampling, name, value);
+    HEARTH_CHECK(set.ok());  // checked when it was given
+  }
   request.max_tokens = max_tokens;
   request.stop = stop;
   request.ignore_end = ignore_end;

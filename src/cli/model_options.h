@@ -38,13 +38,15 @@ struct GenerationFlags {
   int64_t max_tokens = -1;
   std::vector<std::string> stop;
   bool ignore_end = false;
-  runtime::SamplingParams sampling;
 
   void declare(CLI::App& app);
-  /// A request with these settings and no prompt yet; Ctrl-C cancels it.
-  engine::CompletionRequest request() const;
+  /// A request with these settings over the model's own defaults, and no prompt yet; Ctrl-C cancels it.
+  engine::CompletionRequest request(const runtime::SamplingParams& model_defaults) const;
   /// "set temp 0.2" of the chat: one option by name.
   Status set(const std::string& name, const std::string& value);
+
+ private:
+  std::vector<std::pair<std::string, std::string>> sampling_;  // as given, in order; each checked
 };
 
 /// "42 tokens, 31.5 tok/s, first token 0.12 s, context 96 of 4096".

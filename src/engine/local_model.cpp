@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/log.h"
 #include "io/json.h"
 #include "model/memory.h"
 #include "text/tokenizer_files.h"
@@ -47,7 +48,8 @@ Result<MemoryNeed> plan_memory(const OpenedModel& opened, const LoadOptions& opt
   HEARTH_ASSIGN(const model::ModelSpec spec, spec_of(opened.file));
   const int64_t weights = model::weight_bytes(opened.file, spec, options.precision);
   const model::PlanFor plan = [&](int64_t context) -> Result<model::MemoryPlan> {
-    HEARTH_ASSIGN(const runtime::MemoryPlan own, runtime::Runtime::plan(spec, runtime_options(options, context)));
+    HEARTH_ASSIGN(const runtime::MemoryPlan own,
+                  runtime::Runtime::plan(spec, runtime_options(options, context)));
     return model::MemoryPlan{weights, own.kv_bytes, own.scratch_bytes, context};
   };
   MemoryNeed need;
@@ -94,7 +96,8 @@ Result<std::unique_ptr<LocalModel>> LocalModel::load(OpenedModel opened, const L
   if (options.threads < 0) return fail(ErrorCode::kUsage, "threads must be at least 1");
   HEARTH_ASSIGN(const MemoryNeed need, plan_memory(opened, options));
   if (!need.fits && !options.ignore_memory) {
-    return fail(need.fits.error().code, opened.name, ": ", need.fits.error().message, " (--force tries anyway)");
+    return fail(need.fits.error().code, opened.name, ": ", need.fits.error().message,
+                " (--force tries anyway)");
   }
   std::unique_ptr<LocalModel> model(new LocalModel());
   model->name_ = opened.name;
@@ -102,10 +105,28 @@ Result<std::unique_ptr<LocalModel>> LocalModel::load(OpenedModel opened, const L
   HEARTH_ASSIGN(model->chat_template_, make_chat_template(opened.file.metadata));
   model->pool_ = std::make_unique<ThreadPool>(options.threads > 0 ? options.threads : available_cpus());
   HEARTH_ASSIGN(model->model_, model::Model::load(std::move(opened.file), options.precision, *model->pool_));
-  HEARTH_ASSIGN(model->runtime_, runtime::Runtime::create(
-                                     *model->model_, *model->pool_,
-                                     runtime_options(options, need.plan.context)));
+  HEARTH_ASSIGN(model->runtime_, runtime::Runtime::create(*model->model_, *model->pool_,
+                                                          runtime_options(options, need.plan.context)));
   return model;
+}
+
+runtime::SamplingParams LocalModel::sampling_defaults() const {
+  static constexpr std::pair<std::string_view, std::string_view> kKeys[] = {
+      {"general.sampling.temp", "temp"},
+      {"general.sampling.top_k", "top_k"},
+      {"general.sampling.top_p", "top_p"},
+      {"general.sampling.min_p", "min_p"},
+      {"general.sampling.penalty_repeat", "repetition_penalty"}};
+  runtime::SamplingParams params;
+  for (const auto& [key, option] : kKeys) {
+    const auto value = metadata().get_float(key);
+    if (!value || !*value) continue;
+    const std::string text = option_text(static_cast<float>(**value));
+    if (const Status set = set_option(params, option, text); !set) {
+      log_line(LogLevel::kWarning, concat(name_, ": ", key, ": ", set.error().message, "; ignored"));
+    }
+  }
+  return params;
 }
 
 Result<std::string> LocalModel::render_chat(const std::string& chat_json) const {

@@ -17,6 +17,7 @@
 #include "io/tensor_source.h"
 #include "model/memory.h"
 #include "model/model.h"
+#include "runtime/sampler.h"
 #include "runtime/session.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
@@ -86,6 +87,8 @@ class LocalModel {
   std::mutex& turn() { return turn_; }
   int64_t context_tokens() const { return runtime_->options().context_tokens; }
 
+  /// The sampling settings that the model's file recommends (`general.sampling.*`) over hearth's defaults.
+  runtime::SamplingParams sampling_defaults() const;
   bool has_chat_template() const { return chat_template_.has_value(); }
   /// The prompt for a chat request. Errors: kUnsupported when the model has no chat template.
   Result<std::string> render_chat(const std::string& chat_json) const;

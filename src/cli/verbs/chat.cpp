@@ -182,7 +182,7 @@ class ChatCommand : public Command {
     for (const io::Json& message : messages_) messages.push_back(message);
     const io::Json user = {{"role", "user"}, {"content", input}};
     messages.push_back(user);
-    engine::CompletionRequest request = generation_.request();
+    engine::CompletionRequest request = generation_.request(model_->sampling_defaults());
     request.chat_json =
         io::Json{{"messages", messages}}.dump(-1, ' ', false, io::Json::error_handler_t::replace);
     const auto sink = [&console](std::string_view text) {

@@ -32,7 +32,7 @@ class RunCommand : public Command {
       return fail(ErrorCode::kUsage, "--catalogue is for the built-in specialist; leave out MODEL");
     HEARTH_ASSIGN(auto model, load_.load(model_, console));
     HEARTH_ASSIGN(auto completer, engine::LocalCompleter::create(*model));
-    engine::CompletionRequest request = generation_.request();
+    engine::CompletionRequest request = generation_.request(model->sampling_defaults());
     if (raw_ || !model->has_chat_template()) {
       request.prompt = prompt_;
       request.parse_special = !raw_;
@@ -61,7 +61,7 @@ class RunCommand : public Command {
       HEARTH_ASSIGN(catalogue_text, io::read_file(catalogue_, kMaxCatalogueBytes));
     }
     HEARTH_ASSIGN(auto specialist, engine::Specialist::create(catalogue_text, catalogue_, options));
-    engine::CompletionRequest request = generation_.request();
+    engine::CompletionRequest request = generation_.request(runtime::SamplingParams::greedy());
     request.prompt = prompt_;
     return answer(*specialist, request, console, {.json = json_, .newline = true});
   }

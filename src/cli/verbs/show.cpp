@@ -124,12 +124,15 @@ class ShowCommand : public Command {
       out += concat("  ", printable(tensor.name, kShownBytes), "  ", type_name(tensor.type), "  ",
                     shape_text(tensor.shape), "  ", io::human_bytes(tensor.data.size()), "\n");
     }
-    const auto bytes = [](int64_t n) { return io::human_bytes(static_cast<uint64_t>(std::max<int64_t>(0, n))); };
+    const auto bytes = [](int64_t n) {
+      return io::human_bytes(static_cast<uint64_t>(std::max<int64_t>(0, n)));
+    };
     const model::MemoryPlan& plan = need.plan;
-    out += concat("memory\n  weights ", bytes(plan.weight_bytes), ", KV cache ", bytes(plan.kv_bytes), " at ", plan.context,
-                  " tokens, scratch ", bytes(plan.scratch_bytes), ": ", bytes(plan.total_bytes()), " of ",
-                  bytes(need.machine.available_bytes), " available (", need.machine.limit,
-                  ")\n  largest context that fits: ", need.largest_context_tokens, " tokens\n");
+    out +=
+        concat("memory\n  weights ", bytes(plan.weight_bytes), ", KV cache ", bytes(plan.kv_bytes), " at ",
+               plan.context, " tokens, scratch ", bytes(plan.scratch_bytes), ": ", bytes(plan.total_bytes()),
+               " of ", bytes(need.machine.available_bytes), " available (", need.machine.limit,
+               ")\n  largest context that fits: ", need.largest_context_tokens, " tokens\n");
     return out;
   }
 
