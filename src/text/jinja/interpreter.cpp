@@ -217,7 +217,7 @@ Result<Interpreter::Flow> Interpreter::execute_for(const Stmt& stmt, const Value
   Flow flow = Flow::kNext;
   const Status status = execute_loop(stmt, frame, *loop, completed, flow, out);
   loop->source = nullptr;  // the template may have kept the loop variable
-  HEARTH_RETURN_IF_ERROR(status);
+  if (!status.ok()) return status.error();
   // jinja2 notes an iteration only where it reaches the end of the body, so one that was left early does not
   // count.
   if (completed || stmt.else_body.empty()) return Flow::kNext;

@@ -347,7 +347,7 @@ Status sort_by_keys(Runtime& runtime, std::vector<Value>& items, std::vector<Val
     if (!less.ok()) failed = less.error();
     return less.ok() && *less;
   });
-  HEARTH_RETURN_IF_ERROR(failed);
+  if (!failed.ok()) return failed.error();
   std::vector<Value> sorted_items(items.size());
   std::vector<Value> sorted_keys(keys.size());
   for (size_t i = 0; i < order.size(); ++i) {
