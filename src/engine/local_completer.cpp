@@ -11,9 +11,9 @@ namespace hearth::engine {
 /// What grows while one answer is made.
 struct LocalCompleter::Generation {
   Generation(runtime::SamplerChain sampler_chain, const text::Tokenizer* tokenizer,
-             std::vector<std::string> stop)
+             std::vector<std::string> stop, bool continues)
       : chain(std::move(sampler_chain)), stops(std::move(stop)) {
-    if (tokenizer) decoder.emplace(*tokenizer);
+    if (tokenizer) decoder.emplace(*tokenizer, false, continues);
   }
 
   runtime::SamplerChain chain;
@@ -161,7 +161,10 @@ Result<Completion> LocalCompleter::complete(const CompletionRequest& request, co
   }
   HEARTH_ASSIGN(runtime::SamplerChain chain,
                 runtime::SamplerChain::create(request.sampling, model_->runtime().vocabulary()));
-  Generation generation(std::move(chain), model_->tokenizer(), request.stop);
+  // The continuation of a text keeps its leading space; an answer in a chat, or a text from nothing, has
+  // none.
+  const bool continues = request.chat_json.empty() && !request.prompt.empty();
+  Generation generation(std::move(chain), model_->tokenizer(), request.stop, continues);
   Usage& usage = generation.completion.usage;
   usage.prompt_tokens = count;
   usage.context_tokens = model_->context_tokens();
