@@ -102,7 +102,12 @@ Result<std::unique_ptr<LocalModel>> LocalModel::load(OpenedModel opened, const L
   std::unique_ptr<LocalModel> model(new LocalModel());
   model->name_ = opened.name;
   HEARTH_ASSIGN(model->tokenizer_, make_tokenizer(opened.file.metadata));
-  HEARTH_ASSIGN(model->chat_template_, make_chat_template(opened.file.metadata));
+  if (auto chat_template = make_chat_template(opened.file.metadata); chat_template) {
+    model->chat_template_ = std::move(chat_template).value();
+    if (!model->chat_template_) model->chat_template_error_ = "no chat template";
+  } else {
+    model->chat_template_error_ = chat_template.error().message;
+  }
   model->pool_ = std::make_unique<ThreadPool>(options.threads > 0 ? options.threads : available_cpus());
   HEARTH_ASSIGN(model->model_, model::Model::load(std::move(opened.file), options.precision, *model->pool_));
   HEARTH_ASSIGN(model->runtime_, runtime::Runtime::create(*model->model_, *model->pool_,
@@ -131,7 +136,7 @@ runtime::SamplingParams LocalModel::sampling_defaults() const {
 
 Result<std::string> LocalModel::render_chat(const std::string& chat_json) const {
   if (!chat_template_)
-    return fail(ErrorCode::kUnsupported, name_, " has no chat template; give a raw prompt");
+    return fail(ErrorCode::kUnsupported, name_, ": ", chat_template_error_, "; a raw prompt works (--raw)");
   return engine::render_chat(*chat_template_, tokenizer_.get(), chat_json);
 }
 

@@ -103,6 +103,7 @@ class LocalModel {
   std::unique_ptr<runtime::Runtime> runtime_;
   std::unique_ptr<text::Tokenizer> tokenizer_;
   std::optional<text::ChatTemplate> chat_template_;
+  std::string chat_template_error_;  // why there is none; a broken template must not keep raw prompts from working
   std::mutex turn_;
 };
 
