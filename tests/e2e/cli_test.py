@@ -63,6 +63,8 @@ class Specialist(unittest.TestCase):
         start = time.monotonic()
         answer = self.ask("dim the kitchen lights to 30 percent and lock the front door")
         elapsed = time.monotonic() - start
+        self.assertEqual(answer, [{"tool": "light", "device": "kitchen lights", "brightness": 30},
+                                  {"tool": "lock", "device": "front door", "state": "lock"}])
         for call in answer if isinstance(answer, list) else [answer]:
             self.assertIn("tool", call)
             if catalogue:
