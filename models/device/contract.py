@@ -1,7 +1,7 @@
 # The contract between the specialist and its host, in its reference form: catalogue, request text, prompt,
 # the pieces an answer is made of, and the check of an answer against the catalogue (README.md says it in words).
 # Standard library only: the generator's tests and any host's tests can use it without machine-learning packages.
-"""Reference implementation of the specialist's prompt and answer contract, version 1."""
+"""Reference implementation of the specialist's prompt and answer contract, version 2."""
 
 import json
 import pathlib
@@ -12,6 +12,7 @@ HOME, USER, CALL, END = "<|home|>", "<|user|>", "<|call|>", "<|end|>"
 CONTROL = (HOME, USER, CALL, END)
 MAX_REQUEST_BYTES = 300
 MAX_CALLS = 8
+MAX_ENTRIES = 96  # devices and rooms of one household
 DEFAULT_CATALOGUE = pathlib.Path(__file__).with_name("catalogue.toml")
 
 _TO_SPACE = set(range(0x20)) | {0x7F} | set(b'<>|{}[]"\\@;^_~`')
@@ -46,6 +47,8 @@ def check_catalogue(catalogue):
             raise ValueError(f"room name {room!r}: want lower-case words of at most 40 bytes in all")
     if len(catalogue["device"]) > 64:
         raise ValueError("more than 64 devices")
+    if len(catalogue["device"]) + len(catalogue["rooms"]) > MAX_ENTRIES:
+        raise ValueError(f"more than {MAX_ENTRIES} devices and rooms")
 
 
 def normalise(text):
@@ -56,34 +59,42 @@ def normalise(text):
     return raw.rstrip(b".!?, ").decode("utf-8", "surrogateescape")
 
 
-def home_block(catalogue):
-    """The catalogue's part of the prompt: kinds with their devices, then the rooms."""
+def pointer(number):
+    """The token that stands for one entry of the household, in the prompt and in the answer."""
+    return f"<{number}>"
+
+
+def entries(catalogue):
+    """The household's entries in the prompt's order, (kind, name, room or None); the n-th, from 1, is pointer n."""
     out = []
     for kind in catalogue["kind"]:
-        entries = []
         for device in catalogue["device"]:
             if device["kind"] == kind["name"]:
-                room = device.get("room", "")
-                entries.append(device["name"] + (f"@{room}" if room and room not in device["name"] else ""))
-        if entries:
-            out.append(f"{kind['name']}:{','.join(entries)};")
-    if catalogue["rooms"]:
-        out.append(f"room:{','.join(catalogue['rooms'])};")
-    return "".join(out)
+                room = device.get("room")
+                out.append((kind["name"], device["name"], None if room is None or room in device["name"] else room))
+    return out + [("room", room, None) for room in catalogue["rooms"]]
+
+
+def home_block(catalogue, first=1):
+    """The catalogue's part of the prompt. Training numbers the entries from anywhere, modulo MAX_ENTRIES; a host from 1."""
+    return "".join(f"<{kind}>{pointer((first - 1 + i) % MAX_ENTRIES + 1)} {name}" + (f"@ {room}" if room else "")
+                   for i, (kind, name, room) in enumerate(entries(catalogue)))
 
 
 def prompt(catalogue, text):
     """The whole prompt for a request in the user's own words."""
-    return HOME + home_block(catalogue) + USER + normalise(text) + CALL
+    return HOME + home_block(catalogue) + USER + " " + normalise(text) + CALL
 
 
 def functional_tokens(catalogue):
-    """The fragments of answers that are one token each, in the order of their ids.
+    """The fragments of prompts and answers that are one token each, in the order of their ids.
 
-    They follow from the catalogue's tools alone: `{"tool":"x"` per tool, `,"k":"v"` per enum value,
-    `,"k":` per integer and `,"k":"` per string argument.
+    They follow from the catalogue's kinds and tools alone: `<kind>` per kind and `<room>`, `"group"` per group, `{"tool":"x"`
+    per tool, `,"k":"v"` per enum value, `,"k":` per integer, device or room, `,"k":"` per text, and the pointers.
     """
-    seen = {}
+    seen = {f"<{kind['name']}>": None for kind in catalogue["kind"]}
+    seen["<room>"] = None
+    seen.update({'"%s"' % kind["group"]: None for kind in catalogue["kind"] if "group" in kind})
     for tool in catalogue["tool"]:
         seen['{"tool":"%s"' % tool["name"]] = None
     for tool in catalogue["tool"]:
@@ -91,39 +102,58 @@ def functional_tokens(catalogue):
             if a["type"] == "enum":
                 for value in a["values"]:
                     seen[',"%s":"%s"' % (a["name"], value)] = None
-            elif a["type"] == "integer":
-                seen[',"%s":' % a["name"]] = None
             else:
-                seen[',"%s":"' % a["name"]] = None
+                seen[',"%s":' % a["name"] + ('"' if a["type"] == "text" else "")] = None
+    seen.update({pointer(i + 1): None for i in range(MAX_ENTRIES)})
     return list(seen)
 
 
-def pieces(calls, catalogue):
-    """Splits an answer into the strings that are tokenised apart: functional tokens and plain text.
+def pieces(calls, catalogue, first=1):
+    """The model's own form of an answer, split into the strings that are tokenised apart.
 
-    calls: list of dicts with "tool" first. Joined, the pieces are the canonical JSON answer.
+    calls: list of dicts with "tool" first. Calls follow each other without a separator; devices and rooms are pointers;
+    a text keeps the space that stands before its first word in the request. `expand` makes JSON of the joined pieces.
     """
-    functional = set(functional_tokens(catalogue))
-    out = ["["] if len(calls) > 1 else []
-    for i, call in enumerate(calls):
-        if i:
-            out.append(",")
+    arguments = {(tool["name"], a["name"]): a["type"] for tool in catalogue["tool"] for a in tool["argument"]}
+    numbers = {}
+    for i, (kind, name, _) in enumerate(entries(catalogue)):
+        numbers["room" if kind == "room" else "device", name] = pointer((first - 1 + i) % MAX_ENTRIES + 1)
+    out = []
+    for call in calls:
         out.append('{"tool":"%s"' % call["tool"])
         for key, value in call.items():
             if key == "tool":
                 continue
-            if isinstance(value, int):
+            kind = arguments[call["tool"], key]
+            if kind == "integer":
                 out += [',"%s":' % key, str(value)]
-            elif ',"%s":"%s"' % (key, value) in functional:
+            elif kind == "enum":
                 out.append(',"%s":"%s"' % (key, value))
+            elif kind == "text":
+                out += [',"%s":"' % key, " " + value, '"']
             else:
-                out += [',"%s":"' % key, value, '"']
+                out += [',"%s":' % key, numbers.get((kind, value), '"%s"' % value)]
         out.append("}")
-    return out + (["]"] if len(calls) > 1 else [])
+    return out
+
+
+def expand(raw, catalogue):
+    """The JSON answer for the text that the model generated; ValueError for a pointer to nothing."""
+    names = [name for _, name, _ in entries(catalogue)]
+
+    def name(match):
+        number = int(match.group(1))
+        if not 1 <= number <= len(names):
+            raise ValueError(f"pointer to entry {number} of {len(names)}")
+        return '"%s"' % names[number - 1]
+
+    out = re.sub(r"<([0-9]{1,9})>", name, raw).replace('":" ', '":"')
+    return "[" + out.replace("}{", "},{") + "]" if "}{" in out else out
 
 
 def answer_text(calls, catalogue):
-    return "".join(pieces(calls, catalogue))
+    """The canonical JSON answer."""
+    return expand("".join(pieces(calls, catalogue)), catalogue)
 
 
 def _no_twice(pairs):

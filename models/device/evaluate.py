@@ -50,9 +50,17 @@ def share(right, count):
     return {"percent": round(100 * right / max(count, 1), 1), "right": right, "of": count, "wilson95": wilson(right, count)}
 
 
+def expanded(raw, catalogue):
+    """The JSON answer, or None where the model pointed at nothing."""
+    try:
+        return contract.expand(raw, catalogue)
+    except ValueError:
+        return None
+
+
 @torch.no_grad()
 def answers(model, encoder, catalogue, requests, limit=128, batch=64):
-    """Greedy answers (text, or None without an end) to requests that share one household."""
+    """Greedy answers (JSON; None without an end or with a wrong pointer) to requests that share one household."""
     prefix = torch.tensor([encoder.prefix(catalogue)])
     n = prefix.shape[1]
     caches = [[] for _ in model.model.layers]
@@ -79,7 +87,7 @@ def answers(model, encoder, catalogue, requests, limit=128, batch=64):
                         open_rows.discard(row)
             for row, i in enumerate(chunk):
                 if row not in open_rows:
-                    out[i] = encoder.decode(made[row][:made[row].index(encoder.end)])
+                    out[i] = expanded(encoder.decode(made[row][:made[row].index(encoder.end)]), catalogue)
     return out
 
 
@@ -89,7 +97,7 @@ def foreign(model, encoder, rows, inside, either):
     counts = collections.Counter()
     by_intent = collections.defaultdict(collections.Counter)
     for (text, intent), answer in zip(rows, made):
-        error = "no end" if answer is None else contract.validate(answer, generate.BASE, text)
+        error = "no answer" if answer is None else contract.validate(answer, generate.BASE, text)
         escalated = error is not None or answer.startswith('{"tool":"escalate"')
         counts["invalid"] += error is not None
         group = "inside" if intent in inside else "either" if intent in either else "outside"

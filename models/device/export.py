@@ -22,7 +22,7 @@ import generate
 CHAT_TEMPLATE = (
     "{%- for m in messages -%}"
     "{%- if m['role'] == 'system' -%}<|home|>{{ m['content'] }}"
-    "{%- elif m['role'] == 'user' -%}<|user|>{{ m['content'] }}<|call|>"
+    "{%- elif m['role'] == 'user' -%}<|user|> {{ m['content'] }}<|call|>"
     "{%- else -%}{{ m['content'] }}<|end|>{%- endif -%}"
     "{%- endfor -%}")
 NAME = "hearth device specialist"
@@ -111,7 +111,7 @@ def write_gguf(path, config, state, tokenizer):
     writer.add_license("apache-2.0")
     writer.add_description("Household commands to JSON tool calls; the contract is in models/device/README.md of hearth")
     writer.add_uint32("hearth.device.contract", generate.BASE["version"])
-    writer.add_string("hearth.device.prompt", "<|home|>HOME<|user|>REQUEST<|call|>")
+    writer.add_string("hearth.device.prompt", "<|home|>HOME<|user|> REQUEST<|call|>")
     writer.add_vocab_size(config["vocab_size"])
     writer.add_context_length(config["max_position_embeddings"])
     writer.add_embedding_length(config["hidden_size"])

@@ -18,7 +18,7 @@ class Config:
     vocab_size: int = 2048
     hidden_size: int = 256
     intermediate_size: int = 512
-    num_hidden_layers: int = 4
+    num_hidden_layers: int = 5
     num_attention_heads: int = 8
     num_key_value_heads: int = 4
     max_position_embeddings: int = 512

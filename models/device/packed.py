@@ -42,11 +42,12 @@ def _grid(spans, width):
     return (start + place).where(valid, torch.zeros(1, dtype=torch.long)), valid
 
 
-def pack(encoder, items, group=12):
-    """Packed form of [(catalogue, examples)]."""
+def pack(encoder, items, group=12, firsts=None):
+    """Packed form of [(catalogue, examples)]; firsts: the number of each household's first entry, 1 if left out."""
+    firsts = firsts or [1] * len(items)
     ids, positions, targets, home_spans, spans = [], [], [], [], []
-    for catalogue, _ in items:
-        prefix = encoder.prefix(catalogue)
+    for (catalogue, _), first in zip(items, firsts):
+        prefix = encoder.prefix(catalogue, first)
         home_spans.append((len(ids), len(ids) + len(prefix)))
         ids += prefix
         positions += range(len(prefix))
@@ -55,7 +56,7 @@ def pack(encoder, items, group=12):
     for home, (catalogue, examples) in enumerate(items):
         size = home_spans[home][1] - home_spans[home][0]
         for example in examples:
-            question, answer = encoder.request(example["request"]), encoder.answer(example["calls"], catalogue)
+            question, answer = encoder.request(example["request"]), encoder.answer(example["calls"], catalogue, firsts[home])
             part = question + answer[:-1]
             spans.append((len(ids), len(ids) + len(part), home))
             ids += part

@@ -49,8 +49,24 @@ class Contract(unittest.TestCase):
             {"name": "front door", "kind": "lock"}, {"name": "kitchen lights", "kind": "light", "room": "kitchen"},
             {"name": "floor lamp", "kind": "light", "room": "living room"}])
         self.assertEqual(contract.prompt(small, "Dim the floor lamp."),
-                         "<|home|>light:kitchen lights,floor lamp@living room;lock:front door;"
-                         "room:kitchen,living room;<|user|>dim the floor lamp<|call|>")
+                         "<|home|><light><1> kitchen lights<light><2> floor lamp@ living room<lock><3> front door"
+                         "<room><4> kitchen<room><5> living room<|user|> dim the floor lamp<|call|>")
+        self.assertTrue(contract.home_block(small, 96).startswith("<light><96> kitchen lights<light><1> floor"))
+
+    def test_expand(self):
+        cases = {'{"tool":"light","device":<1>,"state":"on"}': '{"tool":"light","device":"kitchen lights","state":"on"}',
+                 '{"tool":"media","query":" some jazz"}': '{"tool":"media","query":"some jazz"}',
+                 '{"tool":"timer","minutes":5}{"tool":"lock","device":<18>,"state":"lock"}':
+                     '[{"tool":"timer","minutes":5},{"tool":"lock","device":"front door","state":"lock"}]'}
+        for raw, json_text in cases.items():
+            self.assertEqual(contract.expand(raw, self.home), json_text)
+        for raw in ("<0>", "<97>"):
+            self.assertRaises(ValueError, contract.expand, raw, self.home)
+
+    def test_answers_do_not_depend_on_the_numbering(self):
+        calls = [{"tool": "light", "device": "kitchen lights", "state": "on"}, {"tool": "state", "device": "all lights"}]
+        self.assertEqual("".join(contract.pieces(calls, self.home, 96)),
+                         '{"tool":"light","device":<96>,"state":"on"}{"tool":"state","device":"all lights"}')
 
     def test_control_and_functional_tokens_cannot_come_from_a_request(self):
         for token in contract.functional_tokens(self.home) + list(contract.CONTROL):

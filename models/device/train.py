@@ -16,12 +16,14 @@ import itertools
 import json
 import os
 import pathlib
+import random
 import time
 
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 
+import contract
 import evaluate_packed
 import generate
 import packed
@@ -73,16 +75,12 @@ class Muon(torch.optim.Optimizer):
                     p.mul_(1 - group["lr"] * group["weight_decay"]).add_(u, alpha=-scale)
 
 
-def twins(tokenizer):
-    """(id of " word", id of "word") pairs."""
-    vocab = tokenizer.get_vocab()
-    return [(i, vocab[t[1:]]) for t, i in sorted(vocab.items()) if t.startswith(vocabulary.SPACE) and t[1:] in vocab]
-
-
 def step_batches(encoder, seed, step, homes, per_home, micro):
     """One worker's part of a step; a pure function of its arguments, so a resumed run goes on exactly."""
     items = list(itertools.islice(generate.stream(f"{seed}:{step}", "train", per_home), homes))
-    return [packed.pack(encoder, items[i:i + micro]) for i in range(0, homes, micro)]
+    rng = random.Random(f"{seed}:{step}")
+    firsts = [rng.randint(1, contract.MAX_ENTRIES) for _ in items]
+    return [packed.pack(encoder, items[i:i + micro], firsts=firsts[i:i + micro]) for i in range(0, homes, micro)]
 
 
 class Run:
@@ -97,7 +95,7 @@ class Run:
         self.tokenizer = vocabulary.Tokenizer.from_file(str(self.out / "tokenizer.json"))
         self.encoder = vocabulary.Encoder(self.tokenizer)
         self.model = Llama(config)
-        initialise(self.model, twins(self.tokenizer))
+        initialise(self.model, self.encoder)
         matrices = [p for n, p in self.model.named_parameters() if p.dim() == 2 and "embed" not in n]
         others = [p for n, p in self.model.named_parameters() if p.dim() == 1 or "embed" in n]
         self.optimisers = [Muon(matrices, lr=args.muon_lr),
@@ -152,6 +150,10 @@ class Run:
         total, wanted, tokens, took = flat[-4:].tolist()
         for p, g in zip(params, (flat[:-4] / wanted).split([p.numel() for p in params])):
             p.grad = g.view_as(p)
+        if self.step < args.hold:
+            for layer in self.model.model.layers[:2]:
+                for p in layer.self_attn.parameters():
+                    p.grad.zero_()
         for optimiser in self.optimisers:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
@@ -183,14 +185,15 @@ def parse():
     parser.add_argument("--vocab", type=int, default=2048)
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--ffn", type=int, default=512)
-    parser.add_argument("--layers", type=int, default=4)
-    parser.add_argument("--homes", type=int, default=16, help="households a step")
+    parser.add_argument("--layers", type=int, default=5)
+    parser.add_argument("--homes", type=int, default=12, help="households a step")
     parser.add_argument("--per-home", type=int, default=8, help="requests a household")
-    parser.add_argument("--micro", type=int, default=8, help="households a micro-batch")
-    parser.add_argument("--muon-lr", type=float, default=0.02)
-    parser.add_argument("--adam-lr", type=float, default=3e-3)
+    parser.add_argument("--micro", type=int, default=6, help="households a micro-batch")
+    parser.add_argument("--muon-lr", type=float, default=0.01)
+    parser.add_argument("--adam-lr", type=float, default=0.008)
     parser.add_argument("--warmup", type=int, default=60)
     parser.add_argument("--decay", type=float, default=0.5, help="share of the run in which the rate falls to zero")
+    parser.add_argument("--hold", type=int, default=150, help="steps that leave the attention made by initialise.py alone")
     parser.add_argument("--eval-every", type=int, default=500)
     parser.add_argument("--save-every", type=int, default=50)
     parser.add_argument("--log-every", type=int, default=20)

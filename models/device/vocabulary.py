@@ -1,64 +1,38 @@
-# The specialist's tokenizer: byte-level BPE whose merges never join a space with a word until the word's own merges
-# are done. So a word is cut into the same pieces with and without a space before it, and copying a name from the
-# request or from the catalogue into JSON is the same act. Digits stand alone (pre-tokenizer "smollm" in GGUF).
+# The specialist's tokenizer: byte-level BPE in which every word carries the space before it, in the household, in the
+# request and in copied text alike, so copying is always of the very same token. Digits stand alone (pre-tokenizer
+# "smollm" in GGUF). What answers are built of, kinds and pointers are one id each.
 """Builds and uses the specialist's tokenizer (Hugging Face `tokenizers`)."""
 
-import collections
 import itertools
-import json
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 import contract
 import generate
 
-LETTER_MERGES = 960
-SPACE = "\u0120"  # the byte-level alphabet's letter for a space
 
-
-def _words(examples, seed):
-    """Words, with their counts, of requests and household blocks."""
-    counts = collections.Counter()
+def _texts(examples, seed):
+    """Names and requests as prompts hold them, a space in front."""
     for catalogue, made in itertools.islice(generate.stream(seed, "train", per_home=6), examples // 6):
-        texts = [e["request"] for e in made] + [contract.home_block(catalogue).translate(str.maketrans(",;:@", "    "))]
-        for text in texts:
-            counts.update(text.split())
-    return counts
-
-
-def _base(vocab=None, merges=None):
-    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=merges) if vocab else models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)])
-    tokenizer.decoder = decoders.ByteLevel()
-    return tokenizer
+        yield "".join(f" {name}" + (f"@ {room}" if room else "") for _, name, room in contract.entries(catalogue))
+        for example in made:
+            yield " " + example["request"]
 
 
 def build(size, examples=60000, seed=77):
-    """Trains a tokenizer of exactly `size` ids: bytes, merges, words with a space, functional and control tokens."""
-    counts = _words(examples, seed)
-    added = contract.functional_tokens(generate.BASE) + list(contract.CONTROL)
-    draft = _base()
-    trainer = trainers.BpeTrainer(vocab_size=256 + LETTER_MERGES, show_progress=False,
+    """Trains a tokenizer of exactly `size` ids: bytes, merges, functional and control tokens."""
+    added = contract.functional_tokens(generate.BASE)
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)])
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(vocab_size=size - len(added) - len(contract.CONTROL), show_progress=False,
                                   initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
-    draft.train_from_iterator((w for w, n in sorted(counts.items()) for _ in range(n)), trainer)
-    state = json.loads(draft.to_str())["model"]
-    merges = [tuple(m) if isinstance(m, list) else tuple(m.split(" ")) for m in state["merges"]]
-    vocab = [t for t, _ in sorted(state["vocab"].items(), key=lambda item: item[1])]
-
-    first = collections.Counter()
-    for word, n in counts.items():
-        first[draft.encode(word).tokens[0]] += n
-    room = size - len(vocab) - len(added)
-    for piece, _ in sorted(first.items(), key=lambda item: (-item[1], item[0]))[:room]:
-        merges.append((SPACE, piece))
-        vocab.append(SPACE + piece)
-    tokenizer = _base({t: i for i, t in enumerate(vocab)}, merges)
-    functional, control = added[:-len(contract.CONTROL)], added[-len(contract.CONTROL):]
-    tokenizer.add_tokens([AddedToken(t, normalized=False) for t in functional])
-    tokenizer.add_special_tokens([AddedToken(t, normalized=False) for t in control])
-    while tokenizer.get_vocab_size() < size:  # never in practice: more first pieces than room
-        tokenizer.add_tokens([f"<unused{tokenizer.get_vocab_size()}>"])
+    tokenizer.train_from_iterator(_texts(examples, seed), trainer)
+    tokenizer.add_tokens([AddedToken(t, normalized=False) for t in added])
+    tokenizer.add_special_tokens([AddedToken(t, normalized=False) for t in contract.CONTROL])
+    if tokenizer.get_vocab_size() != size:
+        raise ValueError(f"too few examples for a vocabulary of {size}")
     return tokenizer
 
 
@@ -73,19 +47,20 @@ class Encoder:
     def plain(self, text):
         return self.tokenizer.encode(text, add_special_tokens=False).ids
 
-    def prefix(self, catalogue):
-        return [self.home] + self.plain(contract.home_block(catalogue))
+    def prefix(self, catalogue, first=1):
+        """Ids of the household; `first`: the number of its first entry (contract.home_block)."""
+        return [self.home] + self.plain(contract.home_block(catalogue, first))
 
     def request(self, text):
         """Ids of an already normalised request with its marks."""
-        return [self.user] + self.plain(text) + [self.call]
+        return [self.user] + self.plain(" " + text) + [self.call]
 
-    def answer(self, calls, catalogue):
+    def answer(self, calls, catalogue, first=1):
         ids = []
-        for piece in contract.pieces(calls, catalogue):
+        for piece in contract.pieces(calls, catalogue, first):
             ids += [self.functional[piece]] if piece in self.functional else self.plain(piece)
         return ids + [self.end]
 
     def decode(self, ids):
-        """The answer's text; control tokens are left out."""
+        """The answer's text in the model's own form (contract.expand); control tokens are left out."""
         return self.tokenizer.decode(ids, skip_special_tokens=True)

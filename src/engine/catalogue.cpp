@@ -11,7 +11,8 @@ namespace {
 
 constexpr size_t kMaxDevices = 64;
 constexpr size_t kMaxNameBytes = 40;
-constexpr int64_t kVersion = 1;
+constexpr size_t kMaxEntries = 96;
+constexpr int64_t kVersion = 2;
 
 bool is_plain_name(std::string_view name) {
   const auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
@@ -34,14 +35,17 @@ class CatalogueReader {
 
   Result<Catalogue> read() {
     HEARTH_ASSIGN(const int64_t version, integer(root_, "version"));
-    if (version != kVersion) return broken("version is not 1");
+    if (version != kVersion) return broken("version is not 2");
     HEARTH_ASSIGN(catalogue_.rooms_, strings(root_, "rooms"));
     for (const std::string& room : catalogue_.rooms_) HEARTH_RETURN_IF_ERROR(check_name(room, "room"));
     for (const io::Json& entry : tables(root_, "kind")) HEARTH_RETURN_IF_ERROR(read_kind(entry));
     for (const io::Json& entry : tables(root_, "device")) HEARTH_RETURN_IF_ERROR(read_device(entry));
     for (const io::Json& entry : tables(root_, "tool")) HEARTH_RETURN_IF_ERROR(read_tool(entry));
     if (catalogue_.devices_.size() > kMaxDevices) return broken("more than 64 devices");
+    if (catalogue_.devices_.size() + catalogue_.rooms_.size() > kMaxEntries)
+      return broken("more than 96 devices and rooms");
     if (catalogue_.tools_.empty()) return broken("no [[tool]]");
+    list_entries();
     return std::move(catalogue_);
   }
 
@@ -173,6 +177,17 @@ class CatalogueReader {
     return argument;
   }
 
+  void list_entries() {
+    for (const DeviceKind& kind : catalogue_.kinds_) {
+      for (const Device& device : catalogue_.devices_) {
+        if (device.kind != kind.name) continue;
+        const bool told = device.name.find(device.room) != std::string::npos;
+        catalogue_.entries_.push_back({kind.name, device.name, told ? std::string() : device.room});
+      }
+    }
+    for (const std::string& room : catalogue_.rooms_) catalogue_.entries_.push_back({"room", room, {}});
+  }
+
   const io::Json& root_;
   std::string_view source_;
   std::vector<std::string> names_;  // devices, rooms and groups seen so far
@@ -186,21 +201,12 @@ Result<Catalogue> Catalogue::parse(std::string_view toml, std::string_view sourc
 
 std::string Catalogue::prompt(std::string_view normalised_request) const {
   std::string out = "<|home|>";
-  for (const DeviceKind& kind : kinds_) {
-    bool first = true;
-    for (const Device& device : devices_) {
-      if (device.kind != kind.name) continue;
-      out += first ? kind.name + ":" : ",";
-      first = false;
-      out += device.name;
-      if (!device.room.empty() && device.name.find(device.room) == std::string::npos)
-        out += "@" + device.room;
-    }
-    if (!first) out += ";";
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    const CatalogueEntry& entry = entries_[i];
+    out += concat("<", entry.kind, "><", i + 1, "> ", entry.name);
+    if (!entry.room.empty()) out += "@ " + entry.room;
   }
-  for (size_t i = 0; i < rooms_.size(); ++i) out += (i == 0 ? "room:" : ",") + rooms_[i];
-  if (!rooms_.empty()) out += ";";
-  return concat(out, "<|user|>", normalised_request, "<|call|>");
+  return concat(out, "<|user|> ", normalised_request, "<|call|>");
 }
 
 }  // namespace hearth::engine

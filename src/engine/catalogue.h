@@ -1,5 +1,5 @@
 // The household of the specialist in the box: rooms, devices, tools with typed arguments
-// (models/device/README.md, contract version 1). Builds the model's prompt and checks its answers. Must not
+// (models/device/README.md, contract version 2). Builds the model's prompt and checks its answers. Must not
 // know models or how the answer was made.
 #pragma once
 
@@ -46,6 +46,13 @@ struct Device {
   std::string room;  // empty: none
 };
 
+/// One entry of the household in the prompt; the n-th, from 1, is what the answer's pointer <n> means.
+struct CatalogueEntry {
+  std::string kind;  // a device kind's name, or "room"
+  std::string name;
+  std::string room;  // empty: none, or told by the name
+};
+
 class Catalogue {
  public:
   /// Errors: kCorrupt naming the entry that breaks the contract.
@@ -58,6 +65,9 @@ class Catalogue {
 
   /// The prompt for a normalised request, byte for byte as the model was trained.
   std::string prompt(std::string_view normalised_request) const;
+  /// The JSON of an answer in the model's own form (contract section 4): pointers become names, several calls an
+  /// array. Nothing for a pointer to no entry; whether the rest holds is find_fault's to say.
+  std::optional<std::string> expand(std::string_view raw_answer) const;
   /// Checks an answer (contract section 4). Returns what is wrong, or nothing when it holds.
   std::optional<std::string> find_fault(std::string_view answer_json,
                                         std::string_view normalised_request) const;
@@ -68,6 +78,7 @@ class Catalogue {
   std::vector<DeviceKind> kinds_;
   std::vector<Device> devices_;
   std::vector<Tool> tools_;
+  std::vector<CatalogueEntry> entries_;
 };
 
 /// The request as the model knows requests: lower case, no control or bracket characters, single spaces.

@@ -1,6 +1,7 @@
-// The check of a specialist's answer against the catalogue (models/device/README.md, contract section 4), and
-// the request's normalisation (section 1). The answer comes from a model and is as untrusted as any input.
+// A specialist's answer as JSON and its check against the catalogue (models/device/README.md, contract sections
+// 4 and 5), and the request's normalisation (section 1). The answer comes from a model and is as untrusted as any input.
 #include <algorithm>
+#include <charconv>
 
 #include "engine/catalogue.h"
 #include "io/json.h"
@@ -134,6 +135,32 @@ std::string normalise_request(std::string_view request) {
   const size_t last = out.find_last_not_of(".!?, ");
   out.resize(last == std::string::npos ? 0 : last + 1);
   return out;
+}
+
+std::optional<std::string> Catalogue::expand(std::string_view raw_answer) const {
+  std::string out;
+  bool several = false;
+  for (size_t i = 0; i < raw_answer.size(); ++i) {
+    const char c = raw_answer[i];
+    if (c == '<') {  // a pointer: no request holds this character, so no copied text does
+      const char* begin = raw_answer.data() + i + 1;
+      const char* end = raw_answer.data() + raw_answer.size();
+      size_t number = 0;
+      const auto [stop, error] = std::from_chars(begin, end, number);
+      if (error != std::errc() || stop == end || *stop != '>' || number < 1 || number > entries_.size())
+        return {};
+      out += concat("\"", entries_[number - 1].name, "\"");
+      i = static_cast<size_t>(stop - raw_answer.data());
+    } else if (c == '{' && out.ends_with('}')) {
+      several = true;
+      out += ",{";
+    } else if (c == ' ' && out.ends_with(":\"")) {  // a text keeps the space in front of its first word
+      continue;
+    } else {
+      out.push_back(c);
+    }
+  }
+  return several ? concat("[", out, "]") : out;
 }
 
 std::optional<std::string> Catalogue::find_fault(std::string_view answer_json,

@@ -12,7 +12,7 @@ namespace {
 using testing::HasSubstr;
 
 constexpr std::string_view kHome = R"(
-version = 1
+version = 2
 rooms = ["kitchen", "living room"]
 [[kind]]
 name = "light"
@@ -96,8 +96,23 @@ TEST(NormaliseRequest, FollowsTheContract) {
 
 TEST(Catalogue, BuildsThePrompt) {
   EXPECT_EQ(home().prompt("dim the floor lamp"),
-            "<|home|>light:kitchen lights,floor lamp@living room;lock:front door;room:kitchen,living room;"
-            "<|user|>dim the floor lamp<|call|>");
+            "<|home|><light><1> kitchen lights<light><2> floor lamp@ living room<lock><3> front door"
+            "<room><4> kitchen<room><5> living room<|user|> dim the floor lamp<|call|>");
+}
+
+TEST(Catalogue, ExpandsTheModelsForm) {
+  const Catalogue catalogue = home();
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"tool":"light","device":<2>,"brightness":30})",
+       R"({"tool":"light","device":"floor lamp","brightness":30})"},
+      {R"({"tool":"clean","room":<5>}{"tool":"light","device":"all lights","state":"on"}{"tool":"lock"})",
+       R"([{"tool":"clean","room":"living room"},{"tool":"light","device":"all lights","state":"on"},{"tool":"lock"}])"},
+      {R"({"tool":"media","query":" some  jazz "})", R"({"tool":"media","query":"some  jazz "})"},
+      {"", ""}};
+  for (const auto& [raw, json] : cases) EXPECT_EQ(catalogue.expand(raw), json);
+  for (const char* raw : {"<0>", "<6>", "<99999999999999999999>", "<-1>", "<1", "<", "<>", "<1 >", "<+1>"}) {
+    EXPECT_EQ(catalogue.expand(raw), std::nullopt) << raw;
+  }
 }
 
 TEST(Catalogue, TheDefaultHouseholdParses) {
@@ -165,7 +180,7 @@ TEST(Catalogue, RefusesBrokenHouseholds) {
     EXPECT_THAT(catalogue.error().message, HasSubstr("home.toml"));
     EXPECT_THAT(catalogue.error().message, HasSubstr(message));
   };
-  refuses("version = 1", "version = 2", "version is not 1");
+  refuses("version = 2", "version = 1", "version is not 2");
   refuses("name = \"floor lamp\"", "name = \"Floor lamp\"", "a name is");
   refuses("name = \"floor lamp\"", "name = \"front door\"", "used twice");
   refuses("name = \"floor lamp\"", "name = \"all lights\"", "used twice");

@@ -1,4 +1,4 @@
-// Normalise, prompt, generate greedily, check: the four steps of the contract.
+// Normalise, prompt, generate greedily, expand, check: the five steps of the contract.
 #include "engine/specialist.h"
 
 #include "io/gguf.h"
@@ -70,10 +70,11 @@ Result<Completion> Specialist::complete(const CompletionRequest& request, const 
                   "; use fewer or shorter device names");
     }
     HEARTH_ASSIGN(completion, completer_->complete(own, {}));
-    const bool cancelled = completion.finish == FinishReason::kCancelled;
-    if (!cancelled &&
-        (completion.finish != FinishReason::kStop || catalogue_.find_fault(completion.text, normalised))) {
-      completion.text = escalate("invalid");
+    if (completion.finish != FinishReason::kCancelled) {
+      const std::optional<std::string> answer = catalogue_.expand(completion.text);
+      const bool holds = completion.finish == FinishReason::kStop && answer &&
+                         !catalogue_.find_fault(*answer, normalised);
+      completion.text = holds ? *answer : escalate("invalid");
       completion.finish = FinishReason::kStop;
     }
   }
