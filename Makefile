@@ -6,9 +6,9 @@ FUZZ_SECONDS ?= 300
 
 PACKAGES := g++ cmake ninja-build ccache pkg-config python3 ca-certificates \
   nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libcurl4-openssl-dev libsodium-dev libedit-dev \
-  libutf8proc-dev libpcre2-dev libgtest-dev libgmock-dev
+  libutf8proc-dev libgtest-dev libgmock-dev
 AARCH64_PACKAGES := g++-aarch64-linux-gnu qemu-user libcurl4-openssl-dev:arm64 libsodium-dev:arm64 libedit-dev:arm64 \
-  libutf8proc-dev:arm64 libpcre2-dev:arm64 libgtest-dev:arm64 libgmock-dev:arm64 libtomlplusplus-dev:arm64
+  libutf8proc-dev:arm64 libgtest-dev:arm64 libgmock-dev:arm64 libtomlplusplus-dev:arm64
 FUZZ_PACKAGES := clang libclang-rt-14-dev
 BENCH_PACKAGES := libbenchmark-dev nodejs npm python3-venv
 

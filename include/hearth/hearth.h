@@ -45,7 +45,8 @@ HEARTH_API const char* hearth_last_error(void);
 HEARTH_API void hearth_string_free(char* string);
 
 /* ---- options: string keys and values ----
- * Model keys: "threads", "ctx" (tokens, or "auto"), "kv" ("f16", "f32"), "precision" ("fast", "reference").
+ * Model keys: "threads", "ctx" (tokens, or "auto"), "max_sessions" (open at a time, each with room for "ctx"
+ * tokens; 1), "kv" ("f16", "f32"), "precision" ("fast", "reference").
  * Sampling keys: those of `hearth run --help` without the dashes: "temp", "top_k", "top_p", "min_p", "seed",
  * ... and "max_tokens", "stop" (may be set several times), "logprobs". */
 HEARTH_API hearth_options* hearth_options_new(void);

@@ -93,7 +93,7 @@ def torch_forward(model, ids):
         return model(torch.tensor([ids]), torch.arange(n)[None], mask)[0].double().numpy()
 
 
-def greedy(step, ids, end, limit=128):
+def greedy(step, ids, end, limit=64):
     out = []
     while len(out) < limit:
         out.append(int(step(ids + out)[-1].argmax()))

@@ -59,7 +59,7 @@ def expanded(raw, catalogue):
 
 
 @torch.no_grad()
-def answers(model, encoder, catalogue, requests, limit=128, batch=64):
+def answers(model, encoder, catalogue, requests, limit=64, batch=64):
     """Greedy answers (JSON; None without an end or with a wrong pointer) to requests that share one household."""
     prefix = torch.tensor([encoder.prefix(catalogue)])
     n = prefix.shape[1]

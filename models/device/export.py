@@ -58,7 +58,7 @@ def write_hf(folder, config, state, tokenizer):
          "add_bos_token": False, "clean_up_tokenization_spaces": False, "chat_template": CHAT_TEMPLATE,
          "model_max_length": config["max_position_embeddings"]}, indent=2) + "\n")
     (folder / "generation_config.json").write_text(json.dumps(
-        {"do_sample": False, "eos_token_id": ids[contract.END], "max_new_tokens": 128}, indent=2) + "\n")
+        {"do_sample": False, "eos_token_id": ids[contract.END], "max_new_tokens": 64}, indent=2) + "\n")
     save_file({k: v.contiguous() for k, v in state.items()}, str(folder / "model.safetensors"), {"format": "pt"})
 
 

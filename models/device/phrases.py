@@ -3,6 +3,8 @@
 # A line is a production: about 15 in 100, by their hash, never occur in training (see generate.py).
 """In-scope productions of the specialist's generator."""
 
+import paraphrases
+
 # Lines for {d} of several kinds: on and off mean the right thing for each (see generate.ON_OFF).
 ON = """
 turn on {d}
@@ -1594,3 +1596,14 @@ let {d} play {q}
 """,
 }
 PLAYERS = {k: v.strip().split("\n") for k, v in PLAYERS.items()}
+
+
+def _merge(lines, more):
+    lines.extend(line for line in more if line not in lines)
+
+
+_merge(ON, paraphrases.ON)
+_merge(OFF, paraphrases.OFF)
+for _table, _more in ((TOOLS, paraphrases.TOOLS), (STATE, paraphrases.STATE)):
+    for _key, _lines in _more.items():
+        _merge(_table[_key], _lines)

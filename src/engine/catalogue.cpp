@@ -12,7 +12,6 @@ namespace {
 constexpr size_t kMaxDevices = 64;
 constexpr size_t kMaxNameBytes = 40;
 constexpr size_t kMaxEntries = 96;
-constexpr int64_t kVersion = 2;
 
 bool is_plain_name(std::string_view name) {
   const auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
@@ -35,7 +34,8 @@ class CatalogueReader {
 
   Result<Catalogue> read() {
     HEARTH_ASSIGN(const int64_t version, integer(root_, "version"));
-    if (version != kVersion) return broken("version is not 2");
+    if (version != kSpecialistContract)
+      return broken(concat("version is ", version, ", not ", kSpecialistContract));
     HEARTH_ASSIGN(catalogue_.rooms_, strings(root_, "rooms"));
     for (const std::string& room : catalogue_.rooms_) HEARTH_RETURN_IF_ERROR(check_name(room, "room"));
     for (const io::Json& entry : tables(root_, "kind")) HEARTH_RETURN_IF_ERROR(read_kind(entry));

@@ -53,6 +53,9 @@ struct CatalogueEntry {
   std::string room;  // empty: none, or told by the name
 };
 
+/// Version of the contract in models/device/README.md; model and catalogue both name theirs.
+inline constexpr int64_t kSpecialistContract = 2;
+
 class Catalogue {
  public:
   /// Errors: kCorrupt naming the entry that breaks the contract.

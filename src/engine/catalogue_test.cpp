@@ -180,7 +180,7 @@ TEST(Catalogue, RefusesBrokenHouseholds) {
     EXPECT_THAT(catalogue.error().message, HasSubstr("home.toml"));
     EXPECT_THAT(catalogue.error().message, HasSubstr(message));
   };
-  refuses("version = 2", "version = 1", "version is not 2");
+  refuses("version = 2", "version = 1", "version is 1, not 2");
   refuses("name = \"floor lamp\"", "name = \"Floor lamp\"", "a name is");
   refuses("name = \"floor lamp\"", "name = \"front door\"", "used twice");
   refuses("name = \"floor lamp\"", "name = \"all lights\"", "used twice");

@@ -41,13 +41,22 @@ struct LocalCompleter::Generation {
 };
 
 Result<std::unique_ptr<LocalCompleter>> LocalCompleter::create(LocalModel& model) {
+  const std::lock_guard turn(model.turn());
   HEARTH_ASSIGN(const runtime::SeqId sequence, model.runtime().open_sequence());
   return std::unique_ptr<LocalCompleter>(new LocalCompleter(model, sequence));
 }
 
-LocalCompleter::~LocalCompleter() { model_->runtime().close_sequence(sequence_); }
+LocalCompleter::~LocalCompleter() {
+  const std::lock_guard turn(model_->turn());
+  model_->runtime().close_sequence(sequence_);
+}
 
 Status LocalCompleter::reset() {
+  const std::lock_guard turn(model_->turn());
+  return start_over();
+}
+
+Status LocalCompleter::start_over() {
   live_.clear();
   step_logits_.clear();
   model_->runtime().close_sequence(sequence_);
@@ -79,6 +88,7 @@ Status LocalCompleter::truncate(int64_t tokens) {
   if (tokens < 0 || tokens > context_used()) {
     return fail(ErrorCode::kUsage, "cannot cut a session of ", context_used(), " tokens to ", tokens);
   }
+  const std::lock_guard turn(model_->turn());
   HEARTH_RETURN_IF_ERROR(model_->runtime().truncate(sequence_, tokens));
   live_.resize(static_cast<size_t>(tokens));
   step_logits_.clear();
@@ -95,7 +105,7 @@ Result<int64_t> LocalCompleter::reuse_prefix(const std::vector<int32_t>& ids) {
     live_.resize(static_cast<size_t>(shared));
     return shared;
   }
-  HEARTH_RETURN_IF_ERROR(reset());  // a windowed layer has forgotten: start over
+  HEARTH_RETURN_IF_ERROR(start_over());  // a windowed layer has forgotten: start over
   return int64_t{0};
 }
 

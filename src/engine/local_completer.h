@@ -34,6 +34,8 @@ class LocalCompleter : public Completer {
 
  private:
   struct Generation;
+  /// reset() for who holds the turn already.
+  Status start_over();
   explicit LocalCompleter(LocalModel& model, runtime::SeqId sequence) : model_(&model), sequence_(sequence) {}
 
   Result<std::vector<int32_t>> prompt_ids(const CompletionRequest& request) const;

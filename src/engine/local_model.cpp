@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "io/json.h"
 #include "model/memory.h"
+#include "model/tensors.h"
 #include "text/tokenizer_files.h"
 
 namespace hearth::engine {
@@ -15,37 +16,30 @@ namespace {
 runtime::RuntimeOptions runtime_options(const LoadOptions& options, int64_t context_tokens) {
   runtime::RuntimeOptions out;
   out.context_tokens = context_tokens;
+  out.cache_tokens = context_tokens * options.max_sequences;  // each session may fill its own
   out.max_sequences = options.max_sequences;
   out.max_batch_tokens = options.max_batch_tokens;
   out.kv_format = options.kv_format;
   return out;
 }
 
-const io::Tensor* find_tensor(const io::TensorFile& file, std::string_view name) {
-  const auto found = std::find_if(file.tensors.begin(), file.tensors.end(),
-                                  [&](const io::Tensor& t) { return t.name == name; });
-  return found == file.tensors.end() ? nullptr : &*found;
-}
-
-Result<model::ModelSpec> spec_of(const io::TensorFile& file) {
-  const io::Tensor* embedding = find_tensor(file, "token_embd.weight");
-  const int64_t vocab_rows = embedding && !embedding->shape.empty() ? embedding->shape.front() : 0;
-  return model::build_spec(file.metadata, vocab_rows, find_tensor(file, "output.weight") == nullptr);
-}
-
 }  // namespace
 
 Result<OpenedModel> open_model(const std::filesystem::path& path) {
   HEARTH_ASSIGN(io::TensorFile file, model::open_source(path));
-  if (std::filesystem::is_directory(path)) {
-    HEARTH_ASSIGN(const io::Metadata tokenizer, text::read_tokenizer_folder(path));
-    for (const auto& [key, value] : tokenizer.entries()) file.metadata.set(key, value);
+  if (const std::filesystem::path folder = model::hf_folder_of(path); !folder.empty()) {
+    const auto tokenizer = text::read_tokenizer_folder(folder);
+    if (tokenizer) {
+      for (const auto& [key, value] : tokenizer->entries()) file.metadata.set(key, value);
+    } else if (tokenizer.error().code != ErrorCode::kNotFound) {  // without one, logits and the like work
+      return tokenizer.error();
+    }
   }
   return OpenedModel{std::move(file), path.string()};
 }
 
 Result<MemoryNeed> plan_memory(const OpenedModel& opened, const LoadOptions& options) {
-  HEARTH_ASSIGN(const model::ModelSpec spec, spec_of(opened.file));
+  HEARTH_ASSIGN(const model::ModelSpec spec, model::spec_of(opened.file));
   const int64_t weights = model::weight_bytes(opened.file, spec, options.precision);
   const model::PlanFor plan = [&](int64_t context) -> Result<model::MemoryPlan> {
     HEARTH_ASSIGN(const runtime::MemoryPlan own,

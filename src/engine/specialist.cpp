@@ -16,7 +16,7 @@ namespace {
 
 constexpr size_t kMaxRequestBytes = 300;
 constexpr int64_t kMaxPromptTokens = 448;
-constexpr int64_t kMaxAnswerTokens = 128;
+constexpr int64_t kMaxAnswerTokens = 64;  // prompt and answer fill the context
 constexpr int64_t kContextTokens = 512;
 
 std::string escalate(std::string_view reason) {
@@ -42,6 +42,11 @@ Result<std::unique_ptr<Specialist>> Specialist::create(std::string_view catalogu
                                                       own ? catalogue_name : "built-in catalogue"));
   HEARTH_ASSIGN(io::TensorFile file,
                 io::parse_gguf(builtin_model_bytes(), "built-in model", &model::block_layout));
+  HEARTH_ASSIGN(const std::optional<int64_t> contract, file.metadata.get_int("hearth.device.contract"));
+  if (contract != kSpecialistContract) {
+    return fail(ErrorCode::kCorrupt, "built-in model: made for contract ", contract.value_or(0), ", not ",
+                kSpecialistContract, "; build again with the model that belongs to this version");
+  }
   LoadOptions own_options = options;
   own_options.context_tokens = kContextTokens;
   std::unique_ptr<Specialist> specialist(new Specialist(std::move(catalogue)));

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -28,13 +29,23 @@ std::vector<int32_t> random_tokens(int64_t count, int64_t vocabulary, Rng& rng) 
 /// One sequence of the runtime, closed on the way out.
 class TimedSequence {
  public:
-  TimedSequence(runtime::Runtime& runtime, runtime::SeqId id) : runtime_(runtime), id_(id) {}
-  ~TimedSequence() { runtime_.close_sequence(id_); }
+  /// A sequence that holds `depth` tokens already.
+  static Result<TimedSequence> open(runtime::Runtime& runtime, int64_t depth, Rng& rng) {
+    HEARTH_ASSIGN(const runtime::SeqId id, runtime.open_sequence());
+    TimedSequence sequence(runtime, id);
+    if (depth > 0) HEARTH_RETURN_IF_ERROR(sequence.feed(random_tokens(depth, runtime.vocabulary(), rng)));
+    return sequence;
+  }
+  TimedSequence(TimedSequence&& other) noexcept
+      : runtime_(other.runtime_), id_(std::exchange(other.id_, -1)) {}
+  ~TimedSequence() {
+    if (id_ >= 0) runtime_.close_sequence(id_);
+  }
   TimedSequence(const TimedSequence&) = delete;
   TimedSequence& operator=(const TimedSequence&) = delete;
 
   /// Seconds for feeding the tokens in one call.
-  Result<double> feed(std::span<const int32_t> tokens) {
+  Result<double> feed(std::span<const int32_t> tokens) const {
     runtime::ForwardOptions options;
     options.priority = tokens.size() > 1 ? Priority::kPrefill : Priority::kDecode;
     const runtime::SequenceChunk chunk{id_, tokens, runtime::LogitsWanted::kLast};
@@ -44,6 +55,8 @@ class TimedSequence {
   }
 
  private:
+  TimedSequence(runtime::Runtime& runtime, runtime::SeqId id) : runtime_(runtime), id_(id) {}
+
   runtime::Runtime& runtime_;
   runtime::SeqId id_;
 };
@@ -55,25 +68,18 @@ struct Timings {
 
 Result<Timings> time_once(engine::LocalModel& model, const SpeedOptions& options, Rng& rng) {
   runtime::Runtime& runtime = model.runtime();
-  HEARTH_ASSIGN(const runtime::SeqId id, runtime.open_sequence());
-  TimedSequence sequence(runtime, id);
   Timings timings;
-  if (options.depth > 0) {
-    HEARTH_RETURN_IF_ERROR(sequence.feed(random_tokens(options.depth, runtime.vocabulary(), rng)));
-  }
   if (options.prompt_tokens > 0) {
+    HEARTH_ASSIGN(const TimedSequence sequence, TimedSequence::open(runtime, options.depth, rng));
     HEARTH_ASSIGN(timings.prefill_s,
                   sequence.feed(random_tokens(options.prompt_tokens, runtime.vocabulary(), rng)));
   }
-  const std::vector<int32_t> tokens = random_tokens(options.generated_tokens, runtime.vocabulary(), rng);
   if (options.generated_tokens == 0) return timings;
-  // Decode is timed at the asked depth, as the peers do: in a sequence that holds `depth` tokens (one token
-  // when depth is 0).
-  if (const Status cut = runtime.truncate(id, std::max<int64_t>(1, options.depth));
-      !cut && options.prompt_tokens > 0) {
-    return cut.error();
-  }
-  for (const int32_t& token : tokens) {
+  // Decode is timed at the asked depth, as the peers do: in a sequence of its own that holds `depth` tokens
+  // (one token when depth is 0). Going back in the first one would not do: windows have forgotten.
+  HEARTH_ASSIGN(const TimedSequence sequence,
+                TimedSequence::open(runtime, std::max<int64_t>(1, options.depth), rng));
+  for (const int32_t& token : random_tokens(options.generated_tokens, runtime.vocabulary(), rng)) {
     HEARTH_ASSIGN(const double step_s, sequence.feed({&token, 1}));
     timings.decode_s += step_s;
   }

@@ -103,8 +103,7 @@ class Translator {
     if (query_scalar && *query_scalar > 0) {
       set("attention.scale", Value::of(static_cast<float>(1 / std::sqrt(*query_scalar))));
     }
-    HEARTH_ASSIGN(auto tied, io::json_bool(config_, "tie_word_embeddings"));
-    out_.tied_output = tied.value_or(false);
+    HEARTH_ASSIGN(out_.tied_output, io::json_bool(config_, "tie_word_embeddings"));
     HEARTH_ASSIGN(auto looks_ahead, io::json_bool(config_, "use_bidirectional_attention"));
     if (looks_ahead.value_or(false)) set("attention.causal", Value::of(false));
     for (std::string_view key : {"hidden_act", "hidden_activation"}) {
@@ -272,6 +271,7 @@ class Translator {
   Status longrope(const Json& rope) {
     HEARTH_ASSIGN(out_.rope_long, numbers(rope, "long_factor"));
     HEARTH_ASSIGN(out_.rope_short, numbers(rope, "short_factor"));
+    set("rope.scaling.type", Value::of(std::string("longrope")));
     set("rope.scaling.original_context_length", Value::of(static_cast<uint32_t>(original_)));
     HEARTH_ASSIGN(auto attention, io::json_float(rope, "attention_factor"));
     const double by_length = factor_ > 1 ? std::sqrt(1 + std::log(factor_) / std::log(original_)) : 1;

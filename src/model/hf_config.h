@@ -15,7 +15,7 @@ namespace hearth::model {
 struct HfConfig {
   const ArchSpec* arch = nullptr;
   io::Metadata metadata;
-  bool tied_output = false;       // tie_word_embeddings: lm_head is not to be read
+  std::optional<bool> tied_output;  // tie_word_embeddings; true: lm_head is not to be read
   std::string activation;         // hidden_act or hidden_activation; empty: not given
   std::vector<float> rope_freqs;  // (dims / 2) or empty
   std::vector<float> rope_long;   // (dims / 2) or empty

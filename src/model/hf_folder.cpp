@@ -152,7 +152,7 @@ Result<io::TensorFile> translate(const HfConfig& config, io::SafeTensorsFile&& w
   append_factors(file, "rope_factors_short.weight", config.rope_short);
   for (io::SafeTensor& weight : weights.tensors) {
     const auto name = gguf_name(weight.name, *config.arch);
-    if (!name || (config.tied_output && *name == "output.weight")) continue;
+    if (!name || (config.tied_output == true && *name == "output.weight")) continue;
     const kernels::Format* format = kernels::find_format(weight.dtype);
     if (format == nullptr || format->block_elems != 1) {
       return fail(ErrorCode::kUnsupported, "tensor ", weight.name.substr(0, 80), " has type ", weight.dtype,
@@ -162,6 +162,9 @@ Result<io::TensorFile> translate(const HfConfig& config, io::SafeTensorsFile&& w
         {*name, format->id, std::move(weight.shape), weight.data, std::move(weight.owner)});
   }
   HEARTH_ASSIGN(const ModelSpec spec, spec_of(file));
+  if (config.tied_output == false && spec.hp.tied_output) {
+    return fail(ErrorCode::kCorrupt, "missing tensor lm_head.weight (tie_word_embeddings is false)");
+  }
   HEARTH_RETURN_IF_ERROR(check_activation(config, spec));
   for (io::Tensor& tensor : file.tensors) HEARTH_RETURN_IF_ERROR(transform(tensor, spec));
   return file;

@@ -38,7 +38,7 @@ TEST(HfConfig, SizesDefaultsAndTokens) {
   EXPECT_FLOAT_EQ(static_cast<float>(number(config->metadata, "llama.attention.layer_norm_rms_epsilon")),
                   1e-6F);
   EXPECT_EQ(number(config->metadata, "llama.rope.dimension_count"), 4);
-  EXPECT_TRUE(config->tied_output);
+  EXPECT_EQ(config->tied_output, true);
 }
 
 TEST(HfConfig, OldAndNewRopeSettingsMeanTheSame) {
@@ -81,6 +81,15 @@ TEST(HfConfig, LongropeBecomesFactorsAndMagnitude) {
   EXPECT_NEAR(number(config->metadata, "phi3.rope.scaling.attn_factor"), std::sqrt(1 + 5.0 / 12),
               1e-7);  // 2^5, 2^12
   EXPECT_EQ(number(config->metadata, "phi3.rope.scaling.original_context_length"), 4096);
+}
+
+TEST(HfConfig, LongropeCountsForEveryClass) {
+  const auto config = read_hf_config(llama_config(R"(, "max_position_embeddings": 128, "rope_scaling": {
+    "rope_type": "longrope", "original_max_position_embeddings": 64, "short_factor": [1, 1], "long_factor": [1, 2]})"));
+  ASSERT_TRUE(config.ok()) << config.error().message;
+  const auto spec = build_spec(config->metadata, 5, true);
+  ASSERT_TRUE(spec.ok()) << spec.error().message;
+  EXPECT_EQ(spec->layers[0].rope.factors, RopeFactors::kLongShort);
 }
 
 TEST(HfConfig, RefusesWhatItCannotRun) {
@@ -208,6 +217,8 @@ TEST_F(HfFolder, ErrorsNameTheFolderAndTheCause) {
   EXPECT_THAT(open_source(folder_).error().message, HasSubstr("activation 'relu'"));
   EXPECT_THAT(open_source(folder_).error().message, HasSubstr(folder_.string()));
   EXPECT_EQ(open_source(folder_ / "absent.gguf").error().code, ErrorCode::kNotFound);
+  write(llama_config(R"(, "tie_word_embeddings": false)"));  // but there is no lm_head
+  EXPECT_THAT(open_source(folder_).error().message, HasSubstr("lm_head.weight"));
 }
 
 }  // namespace

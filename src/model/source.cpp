@@ -14,13 +14,15 @@ std::optional<io::BlockLayout> block_layout(uint32_t type) {
 }
 
 Result<io::TensorFile> open_source(const std::filesystem::path& path) {
+  const std::filesystem::path folder = hf_folder_of(path);
+  return folder.empty() ? io::read_gguf(path, block_layout) : read_hf_folder(folder);
+}
+
+std::filesystem::path hf_folder_of(const std::filesystem::path& path) {
   std::error_code error;
-  if (std::filesystem::is_directory(path, error)) return read_hf_folder(path);
-  // A file of such a folder stands for the folder.
-  if (path.filename() == "config.json" || path.extension() == ".safetensors") {
-    return read_hf_folder(path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
-  }
-  return io::read_gguf(path, block_layout);
+  if (std::filesystem::is_directory(path, error)) return path;
+  if (path.filename() != "config.json" && path.extension() != ".safetensors") return {};
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
 }  // namespace hearth::model

@@ -186,18 +186,27 @@ void KvCache::copy_block(const Group& group, int32_t from, int32_t to) {
 }
 
 Status KvCache::can_append(std::span<const KvAppend> appends) const {
+  const auto writes_last = [&](const KvAppend& append) {  // into a page that has begun
+    return append.tokens > 0 && sequences_[static_cast<size_t>(append.sequence)].length % kPageTokens != 0;
+  };
   for (size_t g = 0; g < groups_.size(); ++g) {
     const Group& group = groups_[g];
     if (group.window > 0) continue;  // sized so that it cannot run out
     int64_t needed = 0;
     int64_t tokens = 0;
-    for (const KvAppend& append : appends) {
+    for (size_t a = 0; a < appends.size(); ++a) {
+      const KvAppend& append = appends[a];
       const Sequence& sequence = sequences_[static_cast<size_t>(append.sequence)];
       const auto& table = sequence.tables[g];
       needed += pages_for(sequence.length + append.tokens) - static_cast<int64_t>(table.size());
       tokens += append.tokens;
-      const bool writes_last = append.tokens > 0 && sequence.length % kPageTokens != 0;
-      if (writes_last && group.references[static_cast<size_t>(table.back())] > 1) ++needed;
+      if (!writes_last(append)) continue;
+      // Of forks that share the last page, each but the last owner to write needs a copy.
+      const int32_t last = table.back();
+      const auto copies = std::count_if(appends.begin(), appends.begin() + static_cast<int64_t>(a), [&](const auto& earlier) {
+        return writes_last(earlier) && sequences_[static_cast<size_t>(earlier.sequence)].tables[g].back() == last;
+      });
+      if (group.references[static_cast<size_t>(last)] - copies > 1) ++needed;
     }
     if (needed > static_cast<int64_t>(group.free.size())) {
       return fail(ErrorCode::kTooLarge, "KV cache full: ", tokens, " tokens need ", needed, " pages of ",

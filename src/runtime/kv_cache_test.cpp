@@ -187,6 +187,24 @@ TEST(KvCache, SaysWhenItIsFull) {
   EXPECT_NE(full.error().message.find("only 2 of 2 are free"), std::string::npos) << full.error().message;
 }
 
+TEST(KvCache, ForksThatAppendTogetherNeedOneCopyLess) {
+  auto cache = KvCache::create(f32(), layers_with(0),
+                               {.context_tokens = 128, .cache_tokens = 192, .max_sequences = 2, .max_append_tokens = 70})
+                   .value();
+  const SeqId a = cache->open().value();
+  cache->prepare(a, 70);
+  cache->commit(a, 70);
+  const SeqId b = cache->fork(a).value();
+  const KvAppend both[] = {{a, 1}, {b, 1}};
+  ASSERT_TRUE(cache->can_append(both));  // one page is free: the first to write copies, the other then owns
+  for (const KvAppend& append : both) {
+    cache->prepare(append.sequence, append.tokens);
+    cache->commit(append.sequence, append.tokens);
+    EXPECT_EQ(cache->find_fault(), "");
+  }
+  EXPECT_EQ(cache->free_tokens(), 0);
+}
+
 TEST(KvCache, RefusesSenselessSizes) {
   const auto layers = layers_with(0);
   EXPECT_FALSE(KvCache::create(f32(), layers, {.context_tokens = 0}));

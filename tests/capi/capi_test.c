@@ -90,16 +90,15 @@ static void test_steps(hearth_model* model) {
 
 static void test_complete(hearth_model* model) {
   static const char request[] =
-      "{\"prompt\": \"<|home|>lock:front door;<|user|>lock the front door<|call|>\", \"temp\": 0, "
+      "{\"prompt\": \"<|home|><lock><1> front door<|user|> lock the front door<|call|>\", \"temp\": 0, "
       "\"max_tokens\": 40}";
   struct collected out = {"", 0, 1000}, refusing = {"", 0, 0};
   char* result = NULL;
   hearth_session* session = NULL;
   EXPECT(hearth_session_new(model, NULL, &session) == HEARTH_OK);
   EXPECT(hearth_session_complete(session, request, collect, &out, &result) == HEARTH_OK);
-  EXPECT(out.bytes > 0 && out.text[0] == '{');
-  EXPECT(strstr(result, "\"finish_reason\":\"stop\"") != NULL ||
-         strstr(result, "\"finish_reason\":\"length\"") != NULL);
+  EXPECT(strcmp(out.text, "{\"tool\":\"lock\",\"device\":<1>,\"state\":\"lock\"}") == 0);
+  EXPECT(strstr(result, "\"finish_reason\":\"stop\"") != NULL);
   EXPECT(strstr(result, "\"generated_tokens\":") != NULL);
   hearth_string_free(result);
   EXPECT(hearth_session_complete(session, request, collect, &refusing, &result) == HEARTH_OK);
