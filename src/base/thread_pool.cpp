@@ -13,10 +13,13 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
 #include "base/check.h"
+#include "base/log.h"
+#include "base/result.h"
 
 namespace hearth {
 namespace {
@@ -162,8 +165,15 @@ struct ThreadPool::State {
 
 ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
   HEARTH_CHECK(threads >= 1);
-  for (int i = 1; i < threads; ++i) {
-    state_->workers.emplace_back([state = state_.get()] { state->worker_loop(); });
+  state_->workers.reserve(static_cast<size_t>(threads) - 1);
+  try {
+    while (this->threads() < threads) {
+      state_->workers.emplace_back([state = state_.get()] { state->worker_loop(); });
+    }
+  } catch (const std::system_error& error) {  // a limit on processes or memory; fewer workers do the same
+    log_line(LogLevel::kWarning,
+             concat("only ", this->threads(), " of ", threads, " threads can be had here (", error.what(),
+                    "); going on with these"));
   }
 }
 

@@ -19,8 +19,8 @@ int available_cpus();
 
 class ThreadPool {
  public:
-  /// A pool of `threads` threads in all, counting the caller of parallel_for; at least 1 (then nothing is
-  /// spawned).
+  /// A pool of `threads` (at least 1) threads in all, counting the caller of parallel_for. Where the system
+  /// gives no more of them it has fewer and the log a warning.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;

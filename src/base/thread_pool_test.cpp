@@ -2,10 +2,20 @@
 #include "base/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <string>
 #include <thread>
 #include <vector>
+
+#include "base/log.h"
 
 namespace hearth {
 namespace {
@@ -56,6 +66,65 @@ TEST(ThreadPool, SeveralCallersShareOnePool) {
   }
   for (auto& caller : callers) caller.join();
   EXPECT_EQ(total.load(), 6 * 200 * 16);
+}
+
+/// How many warnings a pool of 1000 threads gives; its size goes to `threads`.
+int warnings_of_a_large_pool(int& threads) {
+  std::atomic<int> warnings{0};
+  set_log_sink([&warnings](LogLevel level, std::string_view) { warnings += level == LogLevel::kWarning; });
+  {
+    ThreadPool pool(1000);
+    set_log_sink({});
+    threads = pool.threads();
+    std::atomic<int> sum{0};
+    pool.parallel_for(100, [&sum](int64_t) { ++sum; });
+    if (sum != 100) return -1;
+  }
+  return warnings;
+}
+
+#ifdef __GLIBC__
+TEST(ThreadPool, WithoutAnyWorkerTheCallerDoesItAlone) {
+  pthread_attr_t before;
+  pthread_attr_t huge;
+  ASSERT_EQ(pthread_getattr_default_np(&before), 0);
+  ASSERT_EQ(pthread_attr_init(&huge), 0);
+  ASSERT_EQ(pthread_attr_setstacksize(&huge, size_t{1} << 50), 0);  // more than can be mapped
+  ASSERT_EQ(pthread_setattr_default_np(&huge), 0);
+  int threads = 0;
+  EXPECT_EQ(warnings_of_a_large_pool(threads), 1);
+  EXPECT_EQ(threads, 1);
+  EXPECT_EQ(pthread_setattr_default_np(&before), 0);
+}
+#endif
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
+/// In a process of its own: room for some thread stacks is left, then a pool of 1000 is asked for.
+[[noreturn]] void make_pool_in_little_memory() {
+  constexpr size_t kRoom = size_t{512} << 20;
+  size_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  const rlim_t limit = pages * static_cast<size_t>(::sysconf(_SC_PAGESIZE)) + kRoom;
+  const rlimit limits{limit, limit};
+  ::setrlimit(RLIMIT_AS, &limits);
+  if (::mmap(nullptr, 2 * kRoom, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED) {
+    std::fprintf(stderr, "SKIPPED: memory cannot be limited here\n");  // qemu-user
+    std::_Exit(0);
+  }
+  int threads = 0;
+  const int warnings = warnings_of_a_large_pool(threads);
+  std::fprintf(stderr, "%d threads, %d warnings\n", threads, warnings);
+  std::_Exit(warnings == 1 && threads > 1 && threads < 1000 ? 0 : 1);
+}
+
+TEST(ThreadPoolDeathTest, GoesOnWithTheWorkersThereAre) {
+  if (kSanitized) GTEST_SKIP() << "SKIPPED: sanitizers need the memory that is taken away here";
+  EXPECT_EXIT(make_pool_in_little_memory(), ::testing::ExitedWithCode(0), "");
 }
 
 TEST(AvailableCpus, IsPositive) { EXPECT_GE(available_cpus(), 1); }

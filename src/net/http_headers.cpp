@@ -83,9 +83,11 @@ std::optional<double> parse_retry_after(std::string_view value, int64_t now_unix
   return std::max(0.0, static_cast<double>(when) - static_cast<double>(now_unix_s));
 }
 
+bool is_weak_etag(std::string_view value) { return trim(value).starts_with("W/"); }
+
 std::string sha256_from_etag(std::string_view value) {
   value = trim(value);
-  if (value.substr(0, 2) == "W/") value.remove_prefix(2);
+  if (is_weak_etag(value)) value.remove_prefix(2);
   if (value.size() == 66 && value.front() == '"' && value.back() == '"') value = value.substr(1, 64);
   std::string out(value.size() == 64 ? value : std::string_view());
   for (char& c : out) {

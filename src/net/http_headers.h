@@ -45,6 +45,9 @@ std::optional<ContentRange> parse_content_range(std::string_view value);
 /// Retry-After: seconds, or a date that is compared with `now_unix_s`. Negative results become 0.
 std::optional<double> parse_retry_after(std::string_view value, int64_t now_unix_s);
 
+/// True for W/"...": the server promises the same meaning, not the same bytes (RFC 9110, 8.8.1).
+bool is_weak_etag(std::string_view value);
+
 /// An ETag without W/ and quotes when that is 64 hex digits (a SHA-256, as the hub sends), in lower case;
 /// else empty.
 std::string sha256_from_etag(std::string_view value);

@@ -78,6 +78,8 @@ TEST(Headers, RetryAfterAndTags) {
   EXPECT_EQ(sha256_from_etag("\"" + std::string(64, 'A') + "\""), std::string(64, 'a'));
   EXPECT_EQ(sha256_from_etag("W/\"" + std::string(64, '1') + "\""), std::string(64, '1'));
   EXPECT_EQ(sha256_from_etag("\"" + std::string(40, 'a') + "\""), "");
+  EXPECT_TRUE(is_weak_etag("W/\"1\""));
+  EXPECT_FALSE(is_weak_etag("\"W/1\""));
   EXPECT_EQ(sha256_from_etag(std::string(63, 'a') + "g"), "");
 }
 

@@ -23,6 +23,7 @@ namespace hearth::store {
 namespace {
 
 constexpr size_t kBlock = 1 << 20;
+constexpr std::string_view kNothingKept = "nothing was kept";
 
 /// Reads until `buffer` is full or the file ends.
 Result<size_t> read_block(int fd, std::span<std::byte> buffer, const std::filesystem::path& path) {
@@ -38,6 +39,25 @@ Result<size_t> read_block(int fd, std::span<std::byte> buffer, const std::filesy
 }
 
 Error cancelled_error() { return fail(ErrorCode::kCancelled, "stopped"); }
+
+/// The part of copy_file for file systems that cannot share blocks.
+Status copy_bytes(const Fd& in, const std::filesystem::path& from, const Fd& out,
+                  const std::filesystem::path& to, const std::function<bool(uint64_t)>& tick) {
+  std::vector<std::byte> buffer(kBlock);
+  uint64_t done = 0;
+  for (;;) {
+    HEARTH_ASSIGN(const size_t got, read_block(in.get(), buffer, from));
+    for (size_t at = 0; at < got;) {
+      const ssize_t put = ::write(out.get(), buffer.data() + at, got - at);
+      if (put < 0 && errno == EINTR) continue;
+      if (put < 0) return write_error(to, errno, done, kNothingKept);
+      at += static_cast<size_t>(put);
+    }
+    done += got;
+    if (tick && !tick(done)) return cancelled_error();
+    if (got < buffer.size()) return {};
+  }
+}
 
 }  // namespace
 
@@ -118,25 +138,14 @@ Status copy_file(const std::filesystem::path& from, const std::filesystem::path&
                  const std::function<bool(uint64_t)>& tick) {
   HEARTH_ASSIGN(const Fd in, open_file(from, O_RDONLY));
   HEARTH_ASSIGN(const Fd out, open_file(to, O_WRONLY | O_CREAT | O_TRUNC));
-  if (::ioctl(out.get(), FICLONE, in.get()) == 0) return {};
   struct stat info {};
-  if (::fstat(in.get(), &info) == 0)
-    HEARTH_RETURN_IF_ERROR(check_disk_space(to.parent_path(), static_cast<uint64_t>(info.st_size)));
-  std::vector<std::byte> buffer(kBlock);
-  uint64_t done = 0;
-  for (;;) {
-    HEARTH_ASSIGN(const size_t got, read_block(in.get(), buffer, from));
-    for (size_t at = 0; at < got;) {
-      const ssize_t put = ::write(out.get(), buffer.data() + at, got - at);
-      if (put < 0 && errno == EINTR) continue;
-      if (put < 0) return write_error(to, errno, done, "nothing was kept");
-      at += static_cast<size_t>(put);
-    }
-    done += got;
-    if (tick && !tick(done)) return cancelled_error();
-    if (got < buffer.size()) break;
+  const uint64_t size = ::fstat(in.get(), &info) == 0 ? static_cast<uint64_t>(info.st_size) : 0;
+  if (::ioctl(out.get(), FICLONE, in.get()) != 0) {
+    HEARTH_RETURN_IF_ERROR(check_disk_space(to.parent_path(), size));
+    HEARTH_RETURN_IF_ERROR(copy_bytes(in, from, out, to, tick));
   }
-  if (::fsync(out.get()) != 0) return write_error(to, errno, done, "nothing was kept");
+  // Shared blocks too: the manifest, which vouches for this file, must not survive a power cut without it.
+  if (::fsync(out.get()) != 0) return write_error(to, errno, size, kNothingKept);
   return {};
 }
 

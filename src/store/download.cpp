@@ -19,15 +19,16 @@ namespace {
 constexpr double kTick_s = 0.1;
 constexpr int kMaxRestarts = 2;
 
-/// Content with a promised hash is that hash, wherever it lies; else the best tag the server gives.
+/// Content with a promised hash is that hash, wherever it lies; else the best tag the server gives. A weak
+/// tag may stand for other bytes, so nothing is continued by it.
 ContentIdentity identity_of(const DownloadJob& job, const RemoteFile& remote) {
   ContentIdentity out;
   out.size = remote.size;
   if (!job.expected_sha256.empty()) {
     out.validator = "sha256:" + job.expected_sha256;
-  } else if (!remote.linked_etag.empty()) {
+  } else if (!remote.linked_etag.empty() && !net::is_weak_etag(remote.linked_etag)) {
     out.validator = "linked-etag:" + remote.linked_etag;
-  } else if (!remote.etag.empty()) {
+  } else if (!remote.etag.empty() && !net::is_weak_etag(remote.etag)) {
     out.validator = "etag:" + remote.etag;
   } else if (!remote.last_modified.empty()) {
     out.validator = "date:" + remote.last_modified;
@@ -105,7 +106,8 @@ class Download {
           if (restarts >= kMaxRestarts) {
             file_->discard();
             return fail(ErrorCode::kNetwork, job_.what,
-                        ": keeps changing on the server while it is fetched; try later");
+                        ": keeps changing on the server while it is fetched; try later, or give its SHA-256 "
+                        "to pull it anyway");
           }
           HEARTH_RETURN_IF_ERROR(begin_again(ranged));
           break;

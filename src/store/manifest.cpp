@@ -44,6 +44,7 @@ std::string manifest_to_json(const Manifest& manifest) {
   Json root = {{"version", kVersion},
                {"name", manifest.name},
                {"source", manifest.source},
+               {"source_id", manifest.source_id},
                {"revision", manifest.revision},
                {"pulled_at", manifest.pulled_at},
                {"kind", manifest.is_folder ? "safetensors" : "gguf"},
@@ -67,6 +68,7 @@ Result<Manifest> manifest_from_json(std::string_view text, std::string_view wher
   Manifest out;
   out.name = text_of(root, "name");
   out.source = text_of(root, "source");
+  out.source_id = text_of(root, "source_id");
   out.revision = text_of(root, "revision");
   out.pulled_at = text_of(root, "pulled_at");
   const std::string kind = text_of(root, "kind");

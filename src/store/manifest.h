@@ -22,6 +22,7 @@ struct StoredFile {
 struct Manifest {
   std::string name;        // what the user calls it: "ORG/REPO:TAG", or a plain name
   std::string source;      // "hf:ORG/REPO:TAG", a URL without secrets, or a path
+  std::string source_id;   // of URLs: SHA-256 of the URL with its query; empty in older manifests
   std::string revision;    // commit on the hub; may be empty
   std::string pulled_at;   // UTC, ISO 8601
   bool is_folder = false;  // opened as a safetensors folder; else the first file is opened

@@ -20,7 +20,7 @@
 namespace hearth::store {
 
 /// What the bytes must belong to for a resumption: the size, and a string that changes when the content does
-/// (known SHA-256, else ETag, else date). An empty validator never matches.
+/// (known SHA-256, else strong ETag, else date). An empty validator never matches.
 struct ContentIdentity {
   std::optional<uint64_t> size;
   std::string validator;

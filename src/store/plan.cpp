@@ -7,6 +7,7 @@
 
 #include "io/file.h"
 #include "io/utf8.h"
+#include "store/disk.h"
 #include "store/select.h"
 
 namespace hearth::store {
@@ -93,6 +94,17 @@ std::string file_address(const net::Url& url, bool on_hub) {
   return text;
 }
 
+/// Tells apart what differs only in its query (download?id=1) without keeping the query, where signatures
+/// live.
+std::string id_of_address(const net::Url& url) {
+  const std::string_view address = std::string_view(url.text).substr(0, url.text.find('#'));
+  const std::string_view query = address.substr(std::min(address.find('?'), address.size()));
+  const std::string text = concat(url.origin, url.path, query);
+  Sha256 hash;
+  hash.update(std::as_bytes(std::span(text)));
+  return hash.finish();
+}
+
 Result<Plan> plan_url(const ModelReference& reference, const PullOptions& options) {
   HEARTH_ASSIGN(const net::Url url, net::parse_url(reference.url));
   const Result<net::Url> hub = net::parse_url(options.hub.base_url);
@@ -108,7 +120,9 @@ Result<Plan> plan_url(const ModelReference& reference, const PullOptions& option
   }
   Plan plan;
   plan.name = name_from_file(file_name);
-  plan.source = net::public_url(split.parts > 1 ? part_url(address, 1) : address);
+  HEARTH_ASSIGN(const net::Url first, net::parse_url(split.parts > 1 ? part_url(address, 1) : address));
+  plan.source = net::public_url(first.text);
+  plan.source_id = id_of_address(first);
   net::HttpClient client(options.http);
   for (int part = 1; part <= split.parts; ++part) {
     PlannedFile planned;
@@ -221,6 +235,10 @@ bool Plan::is_what(const Manifest& manifest) const {
     if (promised ? !same_hash : !(same_commit || same_tag)) return false;
   }
   return true;
+}
+
+bool Plan::is_same_address(const Manifest& manifest) const {
+  return source_id.empty() || manifest.source_id.empty() || manifest.source_id == source_id;
 }
 
 Result<Plan> make_plan(const ModelReference& reference, const PullOptions& options) {

@@ -27,6 +27,7 @@ struct PlannedFile {
 struct Plan {
   std::string name;
   std::string source;
+  std::string source_id;  // as in the manifest
   std::string revision;
   bool is_folder = false;
   std::vector<PlannedFile> files;
@@ -35,6 +36,8 @@ struct Plan {
   std::optional<uint64_t> bytes() const;
   /// True when `manifest` is of exactly these contents, as far as can be told without fetching.
   bool is_what(const Manifest& manifest) const;
+  /// False when `manifest` came from a URL that differs from this one in its query.
+  bool is_same_address(const Manifest& manifest) const;
 };
 
 Result<Plan> make_plan(const ModelReference& reference, const PullOptions& options);

@@ -37,6 +37,7 @@ class Pull {
     Manifest manifest;
     manifest.name = plan_.name;
     manifest.source = plan_.source;
+    manifest.source_id = plan_.source_id;
     manifest.revision = plan_.revision;
     manifest.is_folder = plan_.is_folder;
     for (PlannedFile& file : plan_.files) {
@@ -67,7 +68,14 @@ class Pull {
                   io::printable(manifest->source, 200), "; give another one with --name, or hearth rm ",
                   plan_.name);
     }
-    if (!plan_.is_what(*manifest)) return std::optional<Manifest>();
+    if (!plan_.is_what(*manifest)) {
+      // A signature in the query changes with every visit, which is why the content is asked first.
+      if (plan_.is_same_address(*manifest)) return std::optional<Manifest>();
+      return fail(ErrorCode::kUsage, plan_.name, ": is taken by another file from ",
+                  io::printable(manifest->source, 200),
+                  " (what follows the '?' differs); give another name with --name, or hearth rm ",
+                  plan_.name);
+    }
     for (const StoredFile& file : manifest->files) {
       const Result<uint64_t> size = io::size_of_file(folder_ / file.name);
       if (!size || *size != file.size) return std::optional<Manifest>();

@@ -6,15 +6,20 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <fstream>
+#include <system_error>
+#include <thread>
 
 #include "base/progress_meter.h"
 #include "base/rng.h"
 #include "io/file.h"
 #include "net/test_server.h"
 #include "store/disk.h"
+#include "store/download.h"
 #include "store/part_file.h"
 #include "store/range_set.h"
+#include "store/transfer.h"
 
 namespace hearth::store {
 namespace {
@@ -24,6 +29,7 @@ using net::http_answer;
 using net::TestServer;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class StoreTest : public ::testing::Test {
  protected:
@@ -117,9 +123,13 @@ TEST(PartState, RoundTripAndRefusals) {
 }
 
 TEST(Manifest, RoundTripAndRefusals) {
-  Manifest manifest{"o/r:T", "hf:o/r:T",
-                    "c",     "2025-01-01T00:00:00Z",
-                    false,   {{"m.gguf", 5, std::string(64, 'a'), "\"e\""}}};
+  Manifest manifest{"o/r:T",
+                    "hf:o/r:T",
+                    "id",
+                    "c",
+                    "2025-01-01T00:00:00Z",
+                    false,
+                    {{"m.gguf", 5, std::string(64, 'a'), "\"e\""}}};
   const std::string text = manifest_to_json(manifest);
   const Result<Manifest> back = manifest_from_json(text, "m");
   ASSERT_TRUE(back.ok()) << back.error().message;
@@ -308,6 +318,105 @@ TEST_F(StoreTest, CancelKeepsThePartialAndItIsContinued) {
   ASSERT_TRUE(outcome.ok()) << outcome.error().message;
   EXPECT_LT(served - before, 11);  // ten pieces and the probe would be everything again
   EXPECT_EQ(io::read_file(outcome->model.path(), 1 << 20).value(), body);
+}
+
+TEST_F(StoreTest, AWeakTagContinuesNothing) {
+  const std::string old_body = content(100'000);
+  std::string new_body = old_body;
+  for (size_t i = 4; i < new_body.size(); ++i) new_body[i] = static_cast<char>(new_body[i] ^ 0x55);
+  std::atomic<bool> cancel{false};
+  std::atomic<bool> changed{false};
+  std::atomic<int> served{0};
+  TestServer server([&](const std::string& request) {
+    if (++served == 5) cancel = true;
+    return serve_range(request, changed ? new_body : old_body, "W/\"1\"");
+  });
+  Store store = open();
+  PullOptions options = quick_options();
+  options.connections = 1;
+  options.http.cancel = &cancel;
+  ASSERT_EQ(store.pull(server.url("/m.gguf"), options).error().code, ErrorCode::kCancelled);
+  ASSERT_EQ(store.list_partial().size(), 1u);
+  changed = true;
+  options.http.cancel = nullptr;
+  const Result<PullOutcome> outcome = store.pull(server.url("/m.gguf"), options);
+  ASSERT_TRUE(outcome.ok()) << outcome.error().message;
+  EXPECT_EQ(io::read_file(outcome->model.path(), 1 << 20).value(), new_body);
+}
+
+TEST_F(StoreTest, AnotherQueryIsAnotherFileUnlessTheContentIsTheSame) {
+  const std::string first = content(30'000);
+  const std::string second = content(40'000);
+  const std::string updated = content(50'000);
+  std::atomic<bool> is_updated{false};
+  TestServer server([&](const std::string& request) {
+    if (request.find("id=2") != std::string::npos) return serve_range(request, second, "\"2\"");
+    return is_updated ? serve_range(request, updated, "\"3\"") : serve_range(request, first, "\"1\"");
+  });
+  Store store = open();
+  const PullOptions options = quick_options();
+  ASSERT_TRUE(store.pull(server.url("/get.gguf?id=1"), options).ok());
+
+  const Result<PullOutcome> other = store.pull(server.url("/get.gguf?id=2"), options);
+  ASSERT_FALSE(other.ok());
+  EXPECT_EQ(other.error().code, ErrorCode::kUsage);
+  EXPECT_THAT(other.error().message, HasSubstr("--name"));
+  EXPECT_EQ(io::read_file(store.find("get")->path(), 1 << 20).value(), first);
+  PullOptions named = options;
+  named.name = "second";
+  EXPECT_TRUE(store.pull(server.url("/get.gguf?id=2"), named).ok());
+
+  const Result<PullOutcome> signed_anew = store.pull(server.url("/get.gguf?id=1&Signature=x"), options);
+  ASSERT_TRUE(signed_anew.ok()) << signed_anew.error().message;
+  EXPECT_TRUE(signed_anew->already_there);
+  EXPECT_THAT(manifest_to_json(signed_anew->model.manifest), Not(HasSubstr("id=1")));
+
+  is_updated = true;
+  const Result<PullOutcome> update = store.pull(server.url("/get.gguf?id=1"), options);
+  ASSERT_TRUE(update.ok()) << update.error().message;
+  EXPECT_FALSE(update->already_there);
+  EXPECT_EQ(io::read_file(store.find("get")->path(), 1 << 20).value(), updated);
+}
+
+/// A transfer of the file "m" from `server` into `folder`, to be started.
+struct PreparedTransfer {
+  PreparedTransfer(const TestServer& server, const fs::path& folder) {
+    job.url = server.url("/m");
+    job.what = "m";
+    job.target = folder / "m";
+    net::HttpClient client(options.http);
+    remote = probe(client, job).value();
+    file = PartFile::open(job.target, {remote.size, "etag:" + remote.etag}).value();
+    transfer = std::make_unique<Transfer>(job, remote, options, *file, 10'000);
+  }
+  DownloadJob job;
+  DownloadOptions options;
+  RemoteFile remote;
+  std::unique_ptr<PartFile> file;
+  std::unique_ptr<Transfer> transfer;
+};
+
+TEST_F(StoreTest, ThreadsThatCannotStartLeaveTheWorkToTheOthers) {
+  const std::string body = content(50'000);
+  TestServer server([&body](const std::string& request) { return serve_range(request, body, "\"1\""); });
+  PreparedTransfer some(server, scratch_);
+  int started = 0;
+  some.transfer->start([&started](const std::function<void()>& work) {
+    if (started++ > 0) throw std::system_error(EAGAIN, std::generic_category());
+    work();  // the first has done everything before the second is to start
+    return std::thread([] {});
+  });
+  EXPECT_EQ(started, 2);
+  EXPECT_EQ(some.transfer->wait_for(10), Transfer::Outcome::kDone);
+  EXPECT_EQ(some.file->covered(), body.size());
+
+  fs::create_directory(scratch_ / "none");
+  PreparedTransfer none(server, scratch_ / "none");
+  none.transfer->start([](const std::function<void()>&) -> std::thread {
+    throw std::system_error(EAGAIN, std::generic_category());
+  });
+  EXPECT_EQ(none.transfer->wait_for(10), Transfer::Outcome::kFailed);
+  EXPECT_THAT(none.transfer->error().message, HasSubstr("m: cannot start a thread"));
 }
 
 TEST_F(StoreTest, AcceptHasTheLastWord) {

@@ -13,6 +13,14 @@ namespace {
 
 bool is_success(int status) { return status >= 200 && status < 300; }
 
+/// False when the tag or, where that proves little, the date says that `head` is of other bytes than
+/// `remote`.
+bool same_content(const RemoteFile& remote, const net::HttpResponse& head) {
+  if (!remote.etag.empty() && head.headers.find("ETag") != remote.etag) return false;
+  if (!remote.etag.empty() && !net::is_weak_etag(remote.etag)) return true;
+  return remote.last_modified.empty() || head.headers.find("Last-Modified") == remote.last_modified;
+}
+
 /// Signed addresses of content networks run out: these answers are worth asking the origin again.
 bool may_have_expired(int status) { return status == 401 || status == 403 || status == 404 || status == 410; }
 
@@ -39,28 +47,23 @@ Transfer::~Transfer() {
   join();
 }
 
-void Transfer::start() {
+void Transfer::start(const Starter& starter) {
   const size_t wanted =
       ranged_ ? std::min(queue_.size(), static_cast<size_t>(std::max(1, options_.connections))) : 1;
-  {
-    const std::lock_guard lock(mutex_);
-    running_ = static_cast<int>(wanted);
-    if (wanted == 0) outcome_ = Outcome::kDone;
-  }
-  for (size_t i = 0; i < wanted; ++i) {
+  threads_.reserve(wanted);
+  enter();  // so that no thread takes itself for the last one while others are still to come
+  while (threads_.size() < wanted) {
+    enter();
     try {
-      threads_.emplace_back([this] { work(); });
+      threads_.push_back(starter([this] { work(); }));
     } catch (const std::system_error& error) {
-      const int missing = static_cast<int>(wanted - i);
-      {
-        const std::lock_guard lock(mutex_);
-        running_ -= missing;
-      }
-      if (i == 0)
+      if (threads_.empty())
         end(Outcome::kFailed, fail(ErrorCode::kIo, job_.what, ": cannot start a thread: ", error.what()));
-      return;
+      leave();
+      break;
     }
   }
+  leave();
 }
 
 void Transfer::stop() { stop_.store(true, std::memory_order_relaxed); }
@@ -125,15 +128,24 @@ void Transfer::work() {
   } catch (const std::exception& error) {  // thread root: out of memory, most likely
     end(Outcome::kFailed, fail(ErrorCode::kInternal, job_.what, ": ", error.what()));
   }
+  leave();
+}
+
+void Transfer::enter() {
   const std::lock_guard lock(mutex_);
-  if (--running_ == 0) {
-    if (outcome_ == Outcome::kRunning) {
-      const bool stopped = stop_.load(std::memory_order_relaxed);
-      outcome_ = stopped ? Outcome::kFailed : Outcome::kDone;
-      if (stopped) error_ = fail(ErrorCode::kCancelled, "stopped");
-    }
-    changed_.notify_all();
+  ++running_;
+}
+
+/// The last to leave says how it went, unless that is said already.
+void Transfer::leave() {
+  const std::lock_guard lock(mutex_);
+  if (--running_ > 0) return;
+  if (outcome_ == Outcome::kRunning) {
+    const bool stopped = stop_.load(std::memory_order_relaxed);
+    outcome_ = stopped ? Outcome::kFailed : Outcome::kDone;
+    if (stopped) error_ = fail(ErrorCode::kCancelled, "stopped");
   }
+  changed_.notify_all();
 }
 
 void Transfer::work_ranges(net::HttpClient& client) {
@@ -149,8 +161,7 @@ Status Transfer::check_head(const net::HttpResponse& head, uint64_t at) {
     return fail(ErrorCode::kNetwork, job_.what, ": the server sends it compressed although asked not to");
   }
   // With a promised SHA-256 the tag proves nothing more, and server farms give the same content several tags.
-  const std::string_view etag = head.headers.find("ETag");
-  if (job_.expected_sha256.empty() && !remote_.etag.empty() && etag != remote_.etag) {
+  if (job_.expected_sha256.empty() && !same_content(remote_, head)) {
     end(Outcome::kChanged);
     return fail(ErrorCode::kNetwork, job_.what, ": changed on the server meanwhile");
   }

@@ -6,10 +6,12 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -34,7 +36,10 @@ class Transfer {
            uint64_t piece_bytes);
   ~Transfer();
 
-  void start();
+  /// Makes the thread that runs `body`; throws std::system_error where there can be none.
+  using Starter = std::function<std::thread(std::function<void()> body)>;
+  /// Fewer threads than connections asked for is no error, none at all is. Tests give a starter that fails.
+  void start(const Starter& starter = start_thread);
   /// Ends early and keeps what is written; no-op once over.
   void stop();
   /// Waits up to `seconds`, less when it ends.
@@ -48,7 +53,10 @@ class Transfer {
   std::optional<uint64_t> size() const;
 
  private:
+  static std::thread start_thread(std::function<void()> body) { return std::thread(std::move(body)); }
   void work();
+  void enter();
+  void leave();
   void work_ranges(net::HttpClient& client);
   void work_stream(net::HttpClient& client);
   bool fetch_piece(net::HttpClient& client, Range piece);
@@ -79,7 +87,7 @@ class Transfer {
   std::optional<uint64_t> size_;
   Outcome outcome_ = Outcome::kRunning;
   Error error_;
-  int running_ = 0;
+  int running_ = 0;  // threads, and start() while it is at it
   std::mutex refresh_mutex_;
   std::vector<std::thread> threads_;
 };

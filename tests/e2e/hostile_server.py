@@ -5,6 +5,7 @@ The first part of the path says how it behaves (see MODES), the rest names the f
 hub: /api/models/ORG/REPO and /ORG/REPO/resolve/REVISION/FILE, from what `add_repo` was told. Everything asked is in `log`.
 Python standard library only; run it by hand with: hostile_server.py FILE...
 """
+import contextlib
 import hashlib
 import http.server
 import json
@@ -34,6 +35,8 @@ class HostileServer:
         self.repos: dict[str, dict] = {}
         self.log: list[Request] = []
         self.body_bytes = 0  # sent, all bodies together
+        self.bodies = 0  # on their way right now
+        self.most_bodies = 0  # at one time, so far
         self.throttle = 2_000_000
         self.elsewhere = ""  # base URL of another server, for redirects
         self.counts: dict[str, int] = {}
@@ -84,6 +87,19 @@ class HostileServer:
             entries.append(entry)
         self.repos[repo] = {"files": files, "mode": mode, "token": token, "revision": revision,
                             "listing": entries if listing is None else listing}
+
+    @contextlib.contextmanager
+    def sending(self, size: int):
+        """Around a body of `size` bytes. The one byte of a probe is no body: its reader has left before it comes."""
+        step = 1 if size > 1 else 0
+        with self.lock:
+            self.bodies += step
+            self.most_bodies = max(self.most_bodies, self.bodies)
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.bodies -= step
 
     def count(self, key: str) -> int:
         with self.lock:
@@ -175,7 +191,8 @@ class Answer:
         if wanted:
             headers["Content-Range"] = f"bytes {first}-{last}/{size}"
         self.head(206 if wanted else 200, headers)
-        (send or self.write)(data[first:last + 1])
+        with self.server.sending(last - first + 1):
+            (send or self.write)(data[first:last + 1])
         if first + len(data[first:last + 1]) <= last:
             self.cut()
 
@@ -258,6 +275,12 @@ class Answer:
         old = self.server.count(self.path) <= 3
         self.ranged(bytes(len(data)) if old else data, etag='"old"' if old else '"new"')
 
+    def changes_date(self, data: bytes) -> None:
+        """Another content after the first answers, and only Last-Modified tells."""
+        old = self.server.count(self.path) <= 3
+        body = data[:1000] + bytes(len(data) - 1000) if old else data
+        self.ranged(body, etag=None, more={"Last-Modified": f"Thu, {'01' if old else '08'} Jan 2026 00:00:00 GMT"})
+
     def changes_always(self, data: bytes) -> None:
         self.ranged(data, etag=f'"{self.server.count(self.path)}"')
 
@@ -274,8 +297,8 @@ class Answer:
         def send(body: bytes) -> None:
             step = 64 * 1024
             for at in range(0, len(body), step):
-                self.write(body[at:at + step])
                 time.sleep(step / self.server.throttle)
+                self.write(body[at:at + step])
         self.ranged(data, send=send)
 
     def huge(self, data: bytes) -> None:
@@ -307,8 +330,8 @@ MODES = {
     "wrong-part": Answer.wrong_part, "no-ranges": Answer.no_ranges, "forgets-ranges": Answer.forgets_ranges,
     "chunked": Answer.chunked, "unframed": Answer.unframed, "web-page": Answer.web_page,
     "quiet-web-page": Answer.quiet_web_page, "busy-at-first": Answer.busy_at_first, "always-busy": Answer.always_busy,
-    "changes-once": Answer.changes_once, "changes-always": Answer.changes_always, "stalls": Answer.stalls,
-    "paced": Answer.paced, "huge": Answer.huge, "loop": Answer.loop, "other-host": Answer.to_other_host,
+    "changes-once": Answer.changes_once, "changes-date": Answer.changes_date, "changes-always": Answer.changes_always,
+    "stalls": Answer.stalls, "paced": Answer.paced, "huge": Answer.huge, "loop": Answer.loop, "other-host": Answer.to_other_host,
     "same-host": Answer.to_same_host, "with-token": Answer.with_token,
 }
 

@@ -111,6 +111,15 @@ class PullTest(unittest.TestCase):
         self.assertIn("already there", again.stderr)
         self.assertEqual(len(self.server.log), asked + 1, "fetched again what was there")
 
+    def test_connections_work_at_once(self) -> None:
+        self.succeeds(self.hearth("pull", self.url("paced"), "--connections", 4))
+        self.assertGreaterEqual(self.server.most_bodies, 2, "one part after the other")
+        self.assertLessEqual(self.server.most_bodies, 4)
+
+    def test_one_connection_is_one(self) -> None:
+        self.succeeds(self.hearth("pull", self.url("paced"), "--connections", 1))
+        self.assertEqual(self.server.most_bodies, 1)
+
     def test_url_with_sha256(self) -> None:
         self.succeeds(self.hearth("pull", self.url("plain"), "--sha256", SHA256.upper()))
         self.assertEqual(self.hearth("list", "--verify").returncode, 0)
@@ -200,6 +209,9 @@ class PullTest(unittest.TestCase):
         self.succeeds(self.hearth("pull", self.url("changes-once")))
         self.home = self.folder / "second"
         self.fails(self.hearth("pull", self.url("changes-always")), "changing")
+
+    def test_content_changes_and_only_the_date_tells(self) -> None:
+        self.succeeds(self.hearth("pull", self.url("changes-date")))
 
     def test_server_farm_with_many_tags(self) -> None:
         self.succeeds(self.hearth("pull", self.url("changes-always"), "--sha256", SHA256))
