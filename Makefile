@@ -9,10 +9,11 @@ PACKAGES := g++ cmake ninja-build ccache pkg-config python3 ca-certificates \
   libutf8proc-dev libgtest-dev libgmock-dev
 AARCH64_PACKAGES := g++-aarch64-linux-gnu qemu-user libcurl4-openssl-dev:arm64 libsodium-dev:arm64 libedit-dev:arm64 \
   libutf8proc-dev:arm64 libgtest-dev:arm64 libgmock-dev:arm64 libtomlplusplus-dev:arm64
-FUZZ_PACKAGES := clang libclang-rt-14-dev
-BENCH_PACKAGES := libbenchmark-dev nodejs npm python3-venv
+BENCH_PACKAGES := libbenchmark-dev nodejs npm
+GOLDEN_PACKAGES := python3-venv
+CLANG_PACKAGES := clang libclang-rt-14-dev
 
-.PHONY: help deps build demo test test-asan test-tsan test-aarch64 bench fuzz goldens clean format tidy
+.PHONY: help deps build demo test test-asan test-tsan test-clang test-aarch64 bench fuzz goldens clean format tidy
 .DEFAULT_GOAL := help
 
 help:
@@ -51,22 +52,28 @@ demo: build
 test: deps
 	@cmake --preset dev >/dev/null
 	@cmake --build --preset dev -j $(JOBS)
-	@ctest --preset dev --timeout 900
+	@tools/run_tests.sh dev --timeout 900
 
 test-asan test-tsan: test-%: deps
 	@cmake --preset $* >/dev/null
 	@cmake --build --preset $* -j $(JOBS)
-	@ctest --preset $* --timeout 1800
+	@tools/run_tests.sh $* --timeout 1800
+
+test-clang: deps
+	$(call install_packages,$(CLANG_PACKAGES))
+	@cmake --preset clang >/dev/null
+	@cmake --build --preset clang -j $(JOBS)
+	@tools/run_tests.sh clang --timeout 900
 
 test-aarch64: deps
 	@dpkg --print-foreign-architectures | grep -q arm64 || dpkg --add-architecture arm64
 	$(call install_packages,$(AARCH64_PACKAGES))
 	@cmake --preset aarch64 >/dev/null
 	@cmake --build --preset aarch64 -j $(JOBS)
-	@ctest --preset aarch64 --timeout 3600
+	@tools/run_tests.sh aarch64 --timeout 3600
 
 fuzz: deps
-	$(call install_packages,$(FUZZ_PACKAGES))
+	$(call install_packages,$(CLANG_PACKAGES))
 	@cmake --preset fuzz >/dev/null
 	@cmake --build --preset fuzz -j $(JOBS)
 	@tools/run_fuzzers.sh build/fuzz $(FUZZ_SECONDS)
@@ -76,6 +83,7 @@ bench: build
 	@bench/run.sh
 
 goldens: build
+	$(call install_packages,$(GOLDEN_PACKAGES))
 	@tools/golden/run.sh
 
 format:

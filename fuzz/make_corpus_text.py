@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes seed inputs for the fuzz targets of text's tokenizers: small valid files of each container.
+"""Writes seed inputs for the fuzz targets of text's tokenizers: small valid files of each container, and the configuration files
+of a folder.
 
 Usage: make_corpus_text.py FOLDER, which gets one folder per target. Python standard library only.
 """
@@ -98,6 +99,28 @@ def ggufs():
                 prefix + "scores": [0.0, -4.0, -5.0, -6.0, -1.0, -2.0, 0.0], prefix + "unknown_token_id": 0, **common})
 
 
+def folders():
+    """Behind the byte of the small vocabulary the files, separated by NUL: tokenizer_config.json, special_tokens_map.json,
+    config.json, generation_config.json, chat_template.json, chat_template.jinja."""
+    def token(text, **flags):
+        return {"content": text, "lstrip": False, "rstrip": False, "special": True, **flags}
+
+    config = {"added_tokens_decoder": {"4": token("<s>"), "5": token("<|im_end|>", rstrip=True), "9": token("<x>", special=False, lstrip=True)},
+              "bos_token": "<s>", "eos_token": token("<|im_end|>"), "add_bos_token": True, "add_eos_token": False,
+              "chat_template": [{"name": "default", "template": "{{ messages }}"}, {"name": "tool_use", "template": "t"}]}
+    special = {"unk_token": "a", "pad_token": {"content": "b"}, "eos_token": "<s>"}
+    model = {"vocab_size": 16, "bos_token_id": 4, "eos_token_id": [5, 4]}
+    generation = {"eos_token_id": [5, 99]}
+    wrapped = {"chat_template": "{{ wrapped }}"}
+    whole = [json.dumps(part).encode() for part in (config, special, model, generation, wrapped)] + [b"{{ jinja }}"]
+    # Each id is less than the largest gap behind the one before, but only the first is allowed.
+    gaps = {"added_tokens_decoder": {str(50000 * i): token(f"<{i}>") for i in range(1, 4)}}
+    for settings in (b"\x00", b"\x01", b"\x08"):
+        yield settings + b"\0".join(whole)
+        yield settings + json.dumps(gaps).encode()
+        yield settings + b"\0\0" + json.dumps({"text_config": {"vocab_size": 300}}).encode()
+
+
 def seeds():
     regex = CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*" + TAIL
     yield b"\0" + tokenizer_json(byte_level(True), {"type": "NFC"})
@@ -107,6 +130,8 @@ def seeds():
     yield b"\x01" + model()
     for file in ggufs():
         yield b"\x02" + file
+    for folder in folders():
+        yield b"\x04" + folder
     for settings in range(16):
         yield b"\x03" + bytes([settings, 4, 0x81, 0, 1, 5, 0x8A, 2, 3, 9, 11, 60, 120, 62, 200, 2, 0, 1, settings]) + TEXT
 

@@ -1,6 +1,7 @@
-// Any bytes as tokenizer.json, SentencePiece model, GGUF file or tokenizer metadata, and any bytes as text
-// for the tokenizer that comes out: one line of error, or ids inside the vocabulary that decode and stream to
-// the same text. The first byte chooses the container, the last 64 bytes are the text.
+// Any bytes as tokenizer.json, SentencePiece model, GGUF file, tokenizer metadata or the configuration files
+// of a folder, and any bytes as text for the tokenizer that comes out: one line of error, or ids inside the
+// vocabulary that decode and stream to the same text. The first byte chooses the container, the last 64 bytes
+// are the text.
 #include <cstdint>
 #include <cstdlib>
 
@@ -88,8 +89,30 @@ io::Metadata metadata_of(std::string_view data) {
   return metadata;
 }
 
+/// The configuration files, separated by NUL bytes; an empty one is not there. The first byte makes the small
+/// vocabulary that they add to.
+Result<io::Metadata> folder_of(std::string_view data) {
+  io::Metadata metadata = metadata_of(data.substr(0, 1));
+  data = data.substr(std::min<size_t>(data.size(), 1));
+  const size_t size = data.size();
+  text::TokenizerConfigs configs;
+  for (std::optional<std::string>* file :
+       {&configs.tokenizer_config, &configs.special_tokens_map, &configs.config, &configs.generation_config,
+        &configs.template_json, &configs.template_jinja}) {
+    const size_t end = std::min(data.find('\0'), data.size());
+    if (end > 0) *file = std::string(data.substr(0, end));
+    data = data.substr(std::min(end + 1, data.size()));
+  }
+  HEARTH_ASSIGN(io::Metadata out, text::complete_tokenizer(std::move(metadata), configs, "fuzz"));
+  // A small file must not ask for a large vocabulary: added tokens may leave one gap of 65536, and the
+  // model's vocab_size may then be four times that and another gap.
+  const auto tokens = out.get_strings("tokenizer.ggml.tokens");
+  require(tokens.ok() && *tokens != nullptr && (*tokens)->size() <= 4 * (size + 65536 + 64) + 65536);
+  return out;
+}
+
 Result<io::Metadata> read(uint8_t kind, std::string_view data) {
-  switch (kind % 4) {
+  switch (kind % 5) {
     case 0:
       return text::parse_tokenizer_json(data, "fuzz");
     case 1:
@@ -100,8 +123,10 @@ Result<io::Metadata> read(uint8_t kind, std::string_view data) {
                     io::parse_gguf(bytes, "fuzz", [](uint32_t) { return std::optional<io::BlockLayout>(); }));
       return std::move(file.metadata);
     }
-    default:
+    case 3:
       return metadata_of(data);
+    default:
+      return folder_of(data);
   }
 }
 

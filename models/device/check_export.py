@@ -16,7 +16,6 @@ import numpy as np
 import torch
 
 import contract
-import evaluate
 import export
 import generate
 import vocabulary
@@ -143,7 +142,7 @@ def main():
                    (lambda i: forward(fields, tensors, i), lambda i: torch_forward(plain, i))]
         if answers[0] != answers[1]:
             wrong.append(f"{request!r}: greedy {encoder.decode(answers[0])!r} against {encoder.decode(answers[1])!r}")
-        answer = evaluate.expanded(encoder.decode(answers[0]), catalogue) or ""
+        answer = contract.expand(encoder.decode(answers[0]), catalogue)
         print(f"{request}\n  {answer}  gap {gap:.2g}  {contract.validate(answer, catalogue, request) or 'valid'}")
     for line in wrong:
         print("WRONG:", line)

@@ -1,28 +1,25 @@
 #!/usr/bin/env python3
-# Measures the specialist: exact match on the generator's splits, and on foreign requests (CLINC150 validation and SLURP
-# devel, never used in training or tuning) how well it tells its own business from all other. Greedy answers are really
-# generated and checked against the catalogue there, as a host would; what fails the check counts as escalated.
-"""Evaluates a training run of the specialist.
+# Measures the specialist as it ships: every request goes through the hearth binary, with its quantised weights, tokenizer and
+# check. Exact match on the generator's splits, and on foreign requests (CLINC150 validation and SLURP devel, never used in
+# training or tuning) how well it tells its own business from all other. Standard library only.
+"""Evaluates the specialist inside a hearth binary.
 
-Usage: evaluate.py --run work/final [--intents FOLDER] [--homes 120] [--json FILE]
+Usage: evaluate.py --hearth build/release/hearth [--intents FOLDER] [--homes 60] [--json FILE]
 
 FOLDER holds clinc150/{val,oos_val}.jsonl and slurp/devel.jsonl.
 """
 
 import argparse
 import collections
+import itertools
 import json
 import math
 import pathlib
-
-import torch
+import subprocess
+import tempfile
 
 import contract
-import evaluate_packed
-import export
 import generate
-import vocabulary
-from model import Config, Llama
 
 # Which foreign intents are this household's business, decided from the intents' names before any result was seen.
 # INSIDE can be answered from the default catalogue without a device's name, or with one that it has in most cases.
@@ -50,61 +47,54 @@ def share(right, count):
     return {"percent": round(100 * right / max(count, 1), 1), "right": right, "of": count, "wilson95": wilson(right, count)}
 
 
-def expanded(raw, catalogue):
-    """The JSON answer, or None where the model pointed at nothing."""
-    try:
-        return contract.expand(raw, catalogue)
-    except ValueError:
-        return None
+def to_toml(catalogue):
+    """A catalogue as TOML; strings of names hold no character that JSON and TOML write differently."""
+    def table(name, entry):
+        nested = {k: v for k, v in entry.items() if isinstance(v, list) and v and isinstance(v[0], dict)}
+        lines = [f"[[{name}]]"] + [f"{k} = {json.dumps(v)}" for k, v in entry.items() if k not in nested]
+        return "\n".join(lines + [table(f"{name}.{k}", e) for k, v in nested.items() for e in v])
+
+    head = f"version = {catalogue['version']}\nrooms = {json.dumps(catalogue['rooms'])}\n"
+    return head + "\n".join(table(name, entry) for name in ("kind", "device", "tool") for entry in catalogue[name]) + "\n"
 
 
-@torch.no_grad()
-def answers(model, encoder, catalogue, requests, limit=64, batch=64):
-    """Greedy answers (JSON; None without an end or with a wrong pointer) to requests that share one household."""
-    prefix = torch.tensor([encoder.prefix(catalogue)])
-    n = prefix.shape[1]
-    caches = [[] for _ in model.model.layers]
-    model(prefix, torch.arange(n)[None], torch.full((n, n), float("-inf")).triu(1)[None, None], caches)
-    groups = collections.defaultdict(list)
-    for i, request in enumerate(requests):
-        groups[len(encoder.request(contract.normalise(request)))].append(i)
-    out = [None] * len(requests)
-    for length, members in sorted(groups.items()):
-        for at in range(0, len(members), batch):
-            chunk = members[at:at + batch]
-            mine = [[t.expand(len(chunk), -1, -1, -1) for t in layer] for layer in caches]
-            ids = torch.tensor([encoder.request(contract.normalise(requests[i])) for i in chunk])
-            mask = torch.cat((torch.zeros(length, n), torch.full((length, length), float("-inf")).triu(1)), 1)[None, None]
-            position, made, open_rows = n, [[] for _ in chunk], set(range(len(chunk)))
-            while open_rows and len(made[0]) < limit:
-                logits = model(ids, torch.arange(position, position + ids.shape[1]).expand(len(chunk), -1), mask, mine)
-                position += ids.shape[1]
-                ids = logits[:, -1:].argmax(-1)
-                mask = torch.zeros(1, 1, 1, position + 1)
-                for row, token in enumerate(ids[:, 0].tolist()):
-                    made[row].append(token)
-                    if token == encoder.end:
-                        open_rows.discard(row)
-            for row, i in enumerate(chunk):
-                if row not in open_rows:
-                    out[i] = expanded(encoder.decode(made[row][:made[row].index(encoder.end)]), catalogue)
+def answers(hearth, catalogue, requests):
+    """The binary's answers to requests about one household, in one process: a chat with the specialist, a line each."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "home.toml"
+        path.write_text(to_toml(catalogue))
+        lines = "".join(f" {contract.normalise(r)}\n" for r in requests)  # the space: no line is a chat command
+        done = subprocess.run([hearth, "chat", "--catalogue", path], input=lines, capture_output=True, text=True, check=True)
+    out = done.stdout.splitlines()
+    if len(out) != len(requests):
+        raise RuntimeError(f"{len(requests)} requests, {len(out)} answers: {done.stderr.strip()[:300]}")
     return out
 
 
-def foreign(model, encoder, rows, inside, either):
+def exact(hearth, split, homes, per_home=8, seed=990001):
+    """Exact match over homes * per_home requests of a split, with what was wrong by tool."""
+    right, wrong, tools = 0, collections.Counter(), collections.Counter()
+    for catalogue, examples in itertools.islice(generate.stream(seed, split, per_home), homes):
+        for example, answer in zip(examples, answers(hearth, catalogue, [e["request"] for e in examples])):
+            name = "several" if len(example["calls"]) > 1 else example["calls"][0].get("reason", example["calls"][0]["tool"])
+            tools[name] += 1
+            hit = answer == contract.answer_text(example["calls"], catalogue)
+            right += hit
+            wrong[name] += not hit
+    return dict(share(right, sum(tools.values())), wrong={t: f"{wrong[t]} of {tools[t]}" for t in sorted(tools)})
+
+
+def foreign(hearth, rows, inside, either):
     """Escalation counts over (request, intent) rows against the default catalogue."""
-    made = answers(model, encoder, generate.BASE, [text for text, _ in rows])
+    rows = [(text, intent) for text, intent in rows if contract.normalise(text)]
     counts = collections.Counter()
     by_intent = collections.defaultdict(collections.Counter)
-    for (text, intent), answer in zip(rows, made):
-        error = "no answer" if answer is None else contract.validate(answer, generate.BASE, text)
-        escalated = error is not None or answer.startswith('{"tool":"escalate"')
-        counts["invalid"] += error is not None
-        group = "inside" if intent in inside else "either" if intent in either else "outside"
-        counts[group, escalated] += 1
+    for (_, intent), answer in zip(rows, answers(hearth, generate.BASE, [text for text, _ in rows])):
+        escalated = answer.startswith('{"tool":"escalate"')
+        counts["invalid"] += '"invalid"' in answer
+        counts["inside" if intent in inside else "either" if intent in either else "outside", escalated] += 1
         by_intent[intent][escalated] += 1
-    caught, missed = counts["outside", True], counts["outside", False]
-    false = counts["inside", True]
+    caught, missed, false = counts["outside", True], counts["outside", False], counts["inside", True]
     return {
         "out_of_scope_escalated (recall)": share(caught, caught + missed),
         "precision": share(caught, caught + false),
@@ -131,26 +121,20 @@ def read_rows(folder):
 
 
 def main():
-    here = pathlib.Path(__file__).parent
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", default=str(here / "work"))
+    parser.add_argument("--hearth", required=True, help="the binary, with the model to be measured inside")
     parser.add_argument("--intents", help="folder with clinc150/ and slurp/; left out, only the generated splits are measured")
-    parser.add_argument("--homes", type=int, default=120, help="households a generated split, 8 requests each")
+    parser.add_argument("--homes", type=int, default=60, help="households a generated split, 8 requests each")
     parser.add_argument("--json", help="also write the results here")
     args = parser.parse_args()
-    config, state, _ = export.load_run(args.run)
-    model = Llama(Config(**config))
-    model.load_state_dict(state)
-    encoder = vocabulary.Encoder(vocabulary.Tokenizer.from_file(str(pathlib.Path(args.run) / "tokenizer.json")))
     results = {}
     for split in generate.SPLITS:
-        right, count, wrong, tools, _ = evaluate_packed.exact(model, encoder, split, args.homes)
-        results[split] = dict(share(right, count), wrong={t: f"{wrong[t]} of {tools[t]}" for t in sorted(tools)})
+        results[split] = exact(args.hearth, split, args.homes)
         print(split, json.dumps(results[split]), flush=True)
     if args.intents:
         clinc, slurp = read_rows(args.intents)
         for name, rows, inside, either in (("clinc150", clinc, CLINC_INSIDE, CLINC_EITHER), ("slurp", slurp, SLURP_INSIDE, SLURP_EITHER)):
-            results[name] = foreign(model, encoder, rows, inside, either)
+            results[name] = foreign(args.hearth, rows, inside, either)
             print(name, json.dumps(results[name], indent=1), flush=True)
     if args.json:
         pathlib.Path(args.json).write_text(json.dumps(results, indent=1) + "\n")

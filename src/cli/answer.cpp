@@ -1,7 +1,9 @@
 // Streaming to stdout, numbers to stderr.
 #include "cli/answer.h"
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 #include "cli/model_options.h"
 #include "io/json.h"
@@ -17,10 +19,7 @@ Status answer(engine::Completer& completer, const engine::CompletionRequest& req
               const AnswerStyle& style) {
   engine::TextSink sink;
   if (!style.json) {
-    sink = [&console](std::string_view text) {
-      console.out(text);
-      return !interrupted().load();
-    };
+    sink = [&console](std::string_view text) { return console.out(text) && !interrupted().load(); };
   }
   HEARTH_ASSIGN(const engine::Completion completion, completer.complete(request, sink));
   if (style.json) {
@@ -28,8 +27,12 @@ Status answer(engine::Completer& completer, const engine::CompletionRequest& req
   } else if (style.newline || console.out_is_terminal()) {
     console.out("\n");
   }
-  if (const std::string finish = describe_finish(completion); !finish.empty()) console.note(finish);
+  const bool stopped = completion.finish == engine::FinishReason::kCancelled;
+  if (const std::string finish = describe_finish(completion); !finish.empty() && !stopped)
+    console.note(finish);
   console.dim(describe_usage(completion));
+  HEARTH_RETURN_IF_ERROR(console.out_status());
+  if (stopped) return fail(ErrorCode::kCancelled, "stopped; the answer is not complete");
   return {};
 }
 
@@ -48,6 +51,8 @@ Result<std::string> read_standard_input() {
     if (text.size() > kMaxInputBytes)
       return fail(ErrorCode::kTooLarge, "standard input is longer than 64 MiB");
   }
+  if (std::ferror(stdin) != 0)
+    return fail(ErrorCode::kIo, "cannot read standard input: ", std::strerror(errno));
   return text;
 }
 

@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 
 namespace hearth::cli {
 namespace {
@@ -18,8 +20,9 @@ int terminal_columns() {
   return 80;
 }
 
-void on_interrupt(int) {
-  if (interrupted().exchange(true)) _exit(130);
+void on_signal(int signal) {
+  if (signal == SIGTERM) terminated().store(true);
+  if (interrupted().exchange(true)) _exit(128 + signal);
 }
 
 }  // namespace
@@ -29,9 +32,16 @@ Console::Console()
       err_is_terminal_(isatty(STDERR_FILENO) != 0),
       in_is_terminal_(isatty(STDIN_FILENO) != 0) {}
 
-void Console::out(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
+bool Console::out(std::string_view text) {
+  if (out_error_ != 0) return false;
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if (!written || std::fflush(stdout) != 0) out_error_ = errno != 0 ? errno : EIO;
+  return out_error_ == 0;
+}
+
+Status Console::out_status() const {
+  if (out_error_ == 0) return {};
+  return fail(ErrorCode::kIo, "cannot write to standard output: ", std::strerror(out_error_));
 }
 
 void Console::note(std::string_view line) {
@@ -81,10 +91,16 @@ std::atomic<bool>& interrupted() {
   return flag;
 }
 
+std::atomic<bool>& terminated() {
+  static std::atomic<bool> flag{false};
+  return flag;
+}
+
 void install_signal_handlers() {
   interrupted();  // constructed before a signal can arrive
+  terminated();
   struct sigaction action {};
-  action.sa_handler = on_interrupt;
+  action.sa_handler = on_signal;
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);

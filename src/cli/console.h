@@ -7,14 +7,18 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
+
 namespace hearth::cli {
 
 class Console {
  public:
   Console();
 
-  /// Bytes of the answer, flushed.
-  void out(std::string_view text);
+  /// Bytes of the answer, flushed. False from the first write that failed on (full disk, closed pipe).
+  bool out(std::string_view text);
+  /// Errors: kIo when a write to stdout failed.
+  Status out_status() const;
   /// One line to stderr.
   void note(std::string_view line);
   /// One dim line to stderr, only on a terminal.
@@ -35,10 +39,13 @@ class Console {
   bool in_is_terminal_;
   int last_decile_ = -1;
   bool progress_open_ = false;
+  int out_error_ = 0;  // errno of the first failed write
 };
 
-/// Set by the first Ctrl-C; a second one within a verb that does not look at it ends the process.
+/// Set by the first Ctrl-C or SIGTERM; a second one within a verb that does not look at it ends the process.
 std::atomic<bool>& interrupted();
+/// Set by SIGTERM, never taken back: the process is asked to end.
+std::atomic<bool>& terminated();
 void install_signal_handlers();
 
 /// "1.2 GiB", "417 MiB", "12 B".

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <clocale>
 #include <cstdlib>
 #include <exception>
 #include <string>
@@ -92,8 +93,9 @@ int run(int argc, char** argv) {
   });
   for (Declared& declared : verbs) {
     if (!declared.app->parsed()) continue;
-    const Status status = declared.command->run(console);
+    Status status = declared.command->run(console);
     console.progress_done();
+    if (status) status = console.out_status();
     if (status) return 0;
     say_error(status.error().message);
     return status.error().code == ErrorCode::kUsage ? kWrongUsage : kFailed;
@@ -105,6 +107,7 @@ int run(int argc, char** argv) {
 }  // namespace hearth::cli
 
 int main(int argc, char** argv) {
+  setlocale(LC_CTYPE, "");  // the line editor reads characters; numbers stay as in C
   hearth::cli::install_signal_handlers();
   hearth::io::install_mapping_guard(hearth::cli::on_truncated_file);
   try {

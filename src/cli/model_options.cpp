@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "base/config.h"
+#include "io/file.h"
 #include "store/store.h"
 
 namespace hearth::cli {
@@ -53,6 +54,17 @@ Result<std::unique_ptr<engine::LocalModel>> LoadFlags::load(const std::string& m
   auto loaded = engine::LocalModel::load(std::move(opened), load_options);
   console.progress_done();
   return loaded;
+}
+
+Result<std::unique_ptr<engine::Specialist>> load_specialist(const std::string& catalogue,
+                                                            const LoadFlags& flags) {
+  constexpr int64_t kMaxCatalogueBytes = 1 << 20;
+  HEARTH_ASSIGN(const engine::LoadOptions options, flags.options());
+  std::string text;
+  if (!catalogue.empty()) {
+    HEARTH_ASSIGN(text, io::read_file(catalogue, kMaxCatalogueBytes));
+  }
+  return engine::Specialist::create(text, catalogue, options);
 }
 
 void GenerationFlags::declare(CLI::App& app) {

@@ -9,6 +9,7 @@
 #include "cli/console.h"
 #include "engine/completer.h"
 #include "engine/local_model.h"
+#include "engine/specialist.h"
 
 namespace CLI {
 class App;
@@ -32,6 +33,10 @@ struct LoadFlags {
   /// Resolves, opens and loads, with a progress line.
   Result<std::unique_ptr<engine::LocalModel>> load(const std::string& model, Console& console) const;
 };
+
+/// The specialist in the box for a household; `catalogue` empty: the default one.
+Result<std::unique_ptr<engine::Specialist>> load_specialist(const std::string& catalogue,
+                                                            const LoadFlags& flags);
 
 /// -n, --stop and every sampler's own options.
 struct GenerationFlags {

@@ -98,9 +98,13 @@ Result<std::unique_ptr<LocalModel>> LocalModel::load(OpenedModel opened, const L
   HEARTH_ASSIGN(model->tokenizer_, make_tokenizer(opened.file.metadata));
   if (auto chat_template = make_chat_template(opened.file.metadata); chat_template) {
     model->chat_template_ = std::move(chat_template).value();
-    if (!model->chat_template_) model->chat_template_error_ = "no chat template";
+    if (!model->chat_template_) {
+      model->chat_template_status_ =
+          fail(ErrorCode::kNotFound, opened.name, " has no chat template; a raw prompt works (--raw)");
+    }
   } else {
-    model->chat_template_error_ = chat_template.error().message;
+    model->chat_template_status_ = fail(ErrorCode::kUnsupported, opened.name, ": ",
+                                        chat_template.error().message, "; a raw prompt works (--raw)");
   }
   model->pool_ = std::make_unique<ThreadPool>(options.threads > 0 ? options.threads : available_cpus());
   HEARTH_ASSIGN(model->model_, model::Model::load(std::move(opened.file), options.precision, *model->pool_));
@@ -128,9 +132,10 @@ runtime::SamplingParams LocalModel::sampling_defaults() const {
   return params;
 }
 
+Status LocalModel::chat_template_status() const { return chat_template_status_; }
+
 Result<std::string> LocalModel::render_chat(const std::string& chat_json) const {
-  if (!chat_template_)
-    return fail(ErrorCode::kUnsupported, name_, ": ", chat_template_error_, "; a raw prompt works (--raw)");
+  HEARTH_RETURN_IF_ERROR(chat_template_status());
   return engine::render_chat(*chat_template_, tokenizer_.get(), chat_json);
 }
 

@@ -89,7 +89,9 @@ class LocalModel {
 
   /// The sampling settings that the model's file recommends (`general.sampling.*`) over hearth's defaults.
   runtime::SamplingParams sampling_defaults() const;
-  bool has_chat_template() const { return chat_template_.has_value(); }
+  /// Why there is no chat template to use: none in the file, or one that does not parse. OK when there is
+  /// one.
+  Status chat_template_status() const;
   /// The prompt for a chat request. Errors: kUnsupported when the model has no chat template.
   Result<std::string> render_chat(const std::string& chat_json) const;
   /// Ids of a finished prompt; BOS as the model asks for, never twice.
@@ -103,7 +105,7 @@ class LocalModel {
   std::unique_ptr<runtime::Runtime> runtime_;
   std::unique_ptr<text::Tokenizer> tokenizer_;
   std::optional<text::ChatTemplate> chat_template_;
-  std::string chat_template_error_;  // why there is none; a broken template must not keep raw prompts from working
+  Status chat_template_status_;  // a broken template must not keep raw prompts from working
   std::mutex turn_;
 };
 

@@ -63,6 +63,11 @@ class MatmulScratch {
  public:
   MatmulScratch();
   ~MatmulScratch();
+  /// Bytes that products with an input of (n, cols) take for its quantised form.
+  static int64_t input_bytes(int64_t n, int64_t cols);
+  /// Makes room for such inputs, so that no later call can fail for want of it. False: no memory.
+  bool reserve(int64_t n, int64_t cols);
+
   struct Impl;
   Impl& impl() { return *impl_; }
 

@@ -47,9 +47,12 @@ std::vector<KvLayer> kv_layers(const model::ModelSpec& spec) {
 
 int64_t Forward::scratch_bytes(const model::ModelSpec& spec, const ForwardLimits& limits) {
   int64_t floats_per_row = 0;
-  for (const int64_t width : slot_widths(spec)) floats_per_row += width;
+  const auto widths = slot_widths(spec);
+  for (const int64_t width : widths) floats_per_row += width;
   for (const model::RopeSpec& rope : spec.ropes) floats_per_row += rope.dims;
-  return floats_per_row * limits.max_batch_tokens * static_cast<int64_t>(sizeof(float));
+  return floats_per_row * limits.max_batch_tokens * static_cast<int64_t>(sizeof(float)) +
+         kernels::MatmulScratch::input_bytes(limits.max_batch_tokens,
+                                             *std::max_element(widths.begin(), widths.end()));
 }
 
 Result<std::unique_ptr<Forward>> Forward::compile(const model::Model& model, const kernels::KvFormat& format,
@@ -72,6 +75,8 @@ Result<std::unique_ptr<Forward>> Forward::compile(const model::Model& model, con
   for (size_t i = 0; i < kSlots; ++i) {
     enough = enough && frame.buffers[i].reserve(widths[i] * limits.max_batch_tokens);
   }
+  enough = enough &&
+           frame.matmul.reserve(limits.max_batch_tokens, *std::max_element(widths.begin(), widths.end()));
   for (size_t i = 0; i < model.spec().ropes.size(); ++i) {
     forward->ropes_.push_back(model.rope_table(static_cast<int>(i), limits.context_tokens));
     RopeRows& rows = frame.ropes.emplace_back();

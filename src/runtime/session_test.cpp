@@ -317,6 +317,32 @@ std::vector<int32_t> published_ids(const std::string& path) {
   return ids;
 }
 
+/// 600 tokens through windows of 9: most pages have been given back and taken again, and nobody may notice.
+TEST(Windows, PagesThatWereForgottenAreNotMissed) {
+  ThreadPool pool(2);
+  const TestModel model = make_test_model(
+      {.arch = std::string(model::arch_registry()[0]->name), .window = 9, .layers = 2, .seed = 5}, pool);
+  constexpr int64_t kTokens = 600;
+  const auto tokens = random_tokens(kTokens, 61, 9);
+  const auto runtime =
+      Runtime::create(*model.model, pool, {.context_tokens = 640, .max_sequences = 1, .kv_format = "f32"})
+          .value();
+  const SeqId sequence = runtime->open_sequence().value();
+  const auto exact = reference_logits(model, tokens, 640);
+  const auto tolerance = logit_tolerance(model, tokens, 640, 0, exact);
+  for (int64_t done = 0; done < kTokens; done += 50) {
+    const SequenceChunk chunk = {sequence, std::span(tokens).subspan(static_cast<size_t>(done), 50),
+                                 LogitsWanted::kLast};
+    ASSERT_TRUE(runtime->forward({&chunk, 1}));
+    const auto row = static_cast<size_t>(done + 49);
+    for (size_t i = 0; i < exact[row].size(); ++i) {
+      ASSERT_NEAR(static_cast<double>(runtime->logits(0)[i]), exact[row][i], tolerance[row])
+          << "position " << row;
+    }
+  }
+  ASSERT_FALSE(runtime->truncate(sequence, 100)) << "nothing was forgotten, so nothing was tested";
+}
+
 TEST(Stories, GreedyContinuationEqualsThePublishedOne) {
   const std::string folder = std::string(HEARTH_SHARED_DATA_DIR) + "/models/stories260k/";
   if (!std::ifstream(folder + "stories260K.gguf")) GTEST_SKIP() << "MISSING TEST DATA: no " << folder;

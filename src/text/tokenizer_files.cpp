@@ -18,12 +18,22 @@ constexpr uint64_t kMaxTokenizerBytes = uint64_t{128} << 20;
 constexpr uint64_t kMaxConfigBytes = uint64_t{32} << 20;
 constexpr int64_t kMaxVocabulary = int64_t{1} << 24;
 
-/// An optional JSON file; null when it is not there.
-Result<io::Json> read_optional_json(const std::filesystem::path& path) {
+Status read_optional(const std::filesystem::path& path, std::optional<std::string>& out) {
   std::error_code error;
-  if (!std::filesystem::exists(path, error)) return io::Json();
-  HEARTH_ASSIGN(const std::string text, io::read_file(path, kMaxConfigBytes));
-  return io::parse_json(text, path.string());
+  if (!std::filesystem::exists(path, error)) return {};
+  HEARTH_ASSIGN(out, io::read_file(path, kMaxConfigBytes));
+  return {};
+}
+
+Result<TokenizerConfigs> read_configs(const std::filesystem::path& folder) {
+  TokenizerConfigs out;
+  HEARTH_RETURN_IF_ERROR(read_optional(folder / "tokenizer_config.json", out.tokenizer_config));
+  HEARTH_RETURN_IF_ERROR(read_optional(folder / "special_tokens_map.json", out.special_tokens_map));
+  HEARTH_RETURN_IF_ERROR(read_optional(folder / "config.json", out.config));
+  HEARTH_RETURN_IF_ERROR(read_optional(folder / "generation_config.json", out.generation_config));
+  HEARTH_RETURN_IF_ERROR(read_optional(folder / "chat_template.json", out.template_json));
+  HEARTH_RETURN_IF_ERROR(read_optional(folder / "chat_template.jinja", out.template_jinja));
+  return out;
 }
 
 /// A special token of a configuration file: "text" or {"content": "text"}.
@@ -35,14 +45,14 @@ std::string token_text_of(const io::Json& config, std::string_view key) {
 /// The configuration files, and the metadata that they complete.
 class Folder {
  public:
-  Folder(std::filesystem::path path, io::Metadata metadata)
-      : path_(std::move(path)), metadata_(std::move(metadata)) {}
+  Folder(std::filesystem::path path, const TokenizerConfigs& configs, io::Metadata metadata)
+      : path_(std::move(path)), configs_(configs), metadata_(std::move(metadata)) {}
 
   Result<io::Metadata> complete() {
-    HEARTH_ASSIGN(tokenizer_config_, read_optional_json(path_ / "tokenizer_config.json"));
-    HEARTH_ASSIGN(special_tokens_, read_optional_json(path_ / "special_tokens_map.json"));
-    HEARTH_ASSIGN(config_, read_optional_json(path_ / "config.json"));
-    HEARTH_ASSIGN(generation_, read_optional_json(path_ / "generation_config.json"));
+    HEARTH_ASSIGN(tokenizer_config_, parse(configs_.tokenizer_config, "tokenizer_config.json"));
+    HEARTH_ASSIGN(special_tokens_, parse(configs_.special_tokens_map, "special_tokens_map.json"));
+    HEARTH_ASSIGN(config_, parse(configs_.config, "config.json"));
+    HEARTH_ASSIGN(generation_, parse(configs_.generation_config, "generation_config.json"));
     HEARTH_RETURN_IF_ERROR(read_tokens());
     HEARTH_RETURN_IF_ERROR(add_configured_tokens());
     HEARTH_RETURN_IF_ERROR(pad_vocabulary());
@@ -56,6 +66,7 @@ class Folder {
   }
 
  private:
+  Result<io::Json> parse(const std::optional<std::string>& text, std::string_view file) const;
   Status read_tokens();
   Status add_configured_tokens();
   Status pad_vocabulary();
@@ -66,12 +77,19 @@ class Folder {
   void set_template(const io::Json& value);
 
   std::filesystem::path path_;
+  const TokenizerConfigs& configs_;
   io::Metadata metadata_;
   io::Json tokenizer_config_, special_tokens_, config_, generation_;
   std::vector<std::string> texts_;
   std::vector<int64_t> types_;
   std::vector<float> scores_;
 };
+
+/// Null when the file is not there.
+Result<io::Json> Folder::parse(const std::optional<std::string>& text, std::string_view file) const {
+  if (!text) return io::Json();
+  return io::parse_json(*text, (path_ / file).string());
+}
 
 Status Folder::read_tokens() {
   const auto texts = metadata_.get_strings("tokenizer.ggml.tokens");
@@ -103,11 +121,13 @@ Status Folder::add_configured_tokens() {
   const io::Json& added = member(tokenizer_config_, "added_tokens_decoder");
   if (!added.is_object()) return {};
   std::vector<int64_t> rstrip, lstrip;
+  // Ids may leave gaps, but not so many that a small file asks for much memory: counted from the tokens that
+  // there were before, or each entry would make room for the next.
+  const size_t limit = texts_.size() + added.size() + 65536;
   for (const auto& [key, token] : added.items()) {
     const bool is_number =
         !key.empty() && key.size() <= 8 && key.find_first_not_of("0123456789") == std::string::npos;
     const size_t id = is_number ? std::stoul(key) : SIZE_MAX;
-    const size_t limit = texts_.size() + added.size() + 65536;
     if (id > limit || !member(token, "content").is_string()) {
       return fail(ErrorCode::kCorrupt, (path_ / "tokenizer_config.json").string(), ": entry ",
                   io::printable(key), " of added_tokens_decoder has no sensible id or content");
@@ -202,17 +222,19 @@ void Folder::set_template(const io::Json& value) {
 /// Later files win, as in transformers: tokenizer_config.json, chat_template.json, chat_template.jinja.
 Status Folder::read_chat_template() {
   set_template(member(tokenizer_config_, "chat_template"));
-  HEARTH_ASSIGN(const io::Json wrapped, read_optional_json(path_ / "chat_template.json"));
+  HEARTH_ASSIGN(const io::Json wrapped, parse(configs_.template_json, "chat_template.json"));
   set_template(member(wrapped, "chat_template"));
-  const auto jinja = path_ / "chat_template.jinja";
-  std::error_code error;
-  if (!std::filesystem::exists(jinja, error)) return {};
-  HEARTH_ASSIGN(std::string text, io::read_file(jinja, kMaxConfigBytes));
-  metadata_.set("tokenizer.chat_template", io::Value::of(std::move(text)));
+  if (configs_.template_jinja)
+    metadata_.set("tokenizer.chat_template", io::Value::of(*configs_.template_jinja));
   return {};
 }
 
 }  // namespace
+
+Result<io::Metadata> complete_tokenizer(io::Metadata metadata, const TokenizerConfigs& configs,
+                                        const std::filesystem::path& folder) {
+  return Folder(folder, configs, std::move(metadata)).complete();
+}
 
 Result<io::Metadata> read_tokenizer_folder(const std::filesystem::path& folder) {
   std::error_code error;
@@ -222,7 +244,8 @@ Result<io::Metadata> read_tokenizer_folder(const std::filesystem::path& folder) 
     if (!std::filesystem::exists(path, error)) continue;
     HEARTH_ASSIGN(const std::string bytes, io::read_file(path, kMaxTokenizerBytes));
     HEARTH_ASSIGN(io::Metadata metadata, parse(bytes, path.string()));
-    return Folder(folder, std::move(metadata)).complete();
+    HEARTH_ASSIGN(const TokenizerConfigs configs, read_configs(folder));
+    return complete_tokenizer(std::move(metadata), configs, folder);
   }
   return fail(ErrorCode::kNotFound, folder.string(), ": no tokenizer.json or tokenizer.model");
 }

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -17,6 +19,21 @@ namespace hearth::text {
 /// end-of-generation ids. Errors: kNotFound (neither tokenizer file), kUnsupported (a construct hearth does
 /// not know, named), kCorrupt, kTooLarge.
 Result<io::Metadata> read_tokenizer_folder(const std::filesystem::path& folder);
+
+/// What a folder holds beside the tokenizer's own file: the text of each file that is there.
+struct TokenizerConfigs {
+  std::optional<std::string> tokenizer_config;    // tokenizer_config.json
+  std::optional<std::string> special_tokens_map;  // special_tokens_map.json
+  std::optional<std::string> config;              // config.json
+  std::optional<std::string> generation_config;   // generation_config.json
+  std::optional<std::string> template_json;       // chat_template.json
+  std::optional<std::string> template_jinja;      // chat_template.jinja
+};
+
+/// Completes what one of the two parsers below has read, as read_tokenizer_folder does; `folder` appears in
+/// errors.
+Result<io::Metadata> complete_tokenizer(io::Metadata metadata, const TokenizerConfigs& configs,
+                                        const std::filesystem::path& folder);
 
 /// A tokenizer.json (Hugging Face tokenizers 1.0 format). `name` appears in errors.
 Result<io::Metadata> parse_tokenizer_json(std::string_view json, std::string_view name);

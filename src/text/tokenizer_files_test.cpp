@@ -285,5 +285,20 @@ TEST_F(TokenizerFolder, ErrorsNameTheFile) {
   EXPECT_THAT(read_tokenizer_folder(folder_).error().message, HasSubstr("'-1'"));
 }
 
+/// A file of a few kilobytes must not grow the vocabulary by the largest gap with every entry.
+TEST_F(TokenizerFolder, AddedTokensLeaveOneGapAtMost) {
+  put("tokenizer.model", small_model());
+  put("tokenizer_config.json", R"({"added_tokens_decoder": {"60000": {"content": "<x>"}}})");
+  const auto metadata = read_tokenizer_folder(folder_);
+  ASSERT_TRUE(metadata.ok()) << metadata.error().message;
+  EXPECT_EQ((*metadata->get_strings("tokenizer.ggml.tokens"))->size(), 60001u);
+  put("tokenizer_config.json",
+      R"({"added_tokens_decoder": {"60000": {"content": "<x>"}, "70000": {"content": "<y>"}}})");
+  const auto refused = read_tokenizer_folder(folder_);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kCorrupt);
+  EXPECT_THAT(refused.error().message, HasSubstr("'70000'"));
+}
+
 }  // namespace
 }  // namespace hearth::text

@@ -91,8 +91,13 @@ class Specialist(unittest.TestCase):
             self.assertEqual((result.returncode, len(result.stderr.splitlines())), (1, 1), result.stderr)
 
     def test_answers_do_not_depend_on_threads(self):
-        texts = {hearth("run", "-p", "set the thermostat to 21 and close the office curtains", "--threads", n).stdout for n in (1, 2)}
-        self.assertEqual(len(texts), 1)
+        answers = [self.ask("set the thermostat to 21 and close the office curtains", "--threads", n) for n in (1, 2)]
+        self.assertEqual(*answers)
+
+    def test_options_it_cannot_heed_are_refused(self):
+        for options in (["--raw"], ["--system", "be brief"], ["-n", "1"], ["--stop", "x"], ["--temp", "1"]):
+            result = hearth("run", "-p", "lock the front door", *options)
+            self.assertEqual((result.returncode, result.stdout, len(result.stderr.splitlines())), (2, "", 1), options)
 
     def test_json_carries_usage(self):
         answer = self.ask("lock the back door", "--json")
@@ -113,9 +118,34 @@ class Plumbing(unittest.TestCase):
 
     def test_raw_run_is_reproducible(self):
         arguments = ("run", DEVICE, "--raw", "-p", "turn on", "-n", "12")
-        self.assertEqual(hearth(*arguments, "--temp", "0").stdout, hearth(*arguments, "--temp", "0").stdout)
-        seeded = [hearth(*arguments, "--temp", "1", "--seed", "7").stdout for _ in range(2)]
-        self.assertEqual(*seeded)
+        for options in (("--temp", "0"), ("--temp", "1", "--seed", "7")):
+            results = [hearth(*arguments, *options) for _ in range(2)]
+            self.assertEqual([r.returncode for r in results], [0, 0], results[0].stderr)
+            self.assertTrue(results[0].stdout)
+            self.assertEqual(results[0].stdout, results[1].stdout)
+
+    def test_a_failed_write_is_a_failure(self):
+        for arguments in (["run", DEVICE, "--raw", "-p", "turn on", "-n", "4"], ["tokenize", DEVICE], ["show", DEVICE, "--json"]):
+            with open("/dev/full", "w") as full:
+                result = subprocess.run([HEARTH, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE,
+                                        text=True, timeout=60)
+            self.assertEqual((result.returncode, len(result.stderr.splitlines())), (1, 1), (arguments, result.stderr))
+            self.assertIn("standard output", result.stderr)
+
+    def test_an_interrupted_answer_is_not_done(self):
+        with subprocess.Popen([HEARTH, "run", DEVICE, "--raw", "-p", "turn on", "--ignore-end", "--reference"], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as process:
+            process.stdout.read(1)
+            process.terminate()
+            _, errors = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, len(errors.splitlines())), (1, 1), errors)
+
+    def test_bos_is_added_where_the_model_asks(self):
+        with tempfile.TemporaryDirectory() as folder:
+            model = pathlib.Path(folder) / "tiny.gguf"
+            subprocess.run([sys.executable, SOURCE / "tests/e2e/make_tiny.py", "gguf", model], check=True)
+            plain, whole = (json.loads(hearth("tokenize", model, *options, stdin="hi").stdout) for options in ([], ["--add-bos"]))
+        self.assertEqual(whole, [1, *plain])
 
     def test_logits_of_every_position(self):
         shown = json.loads(hearth("show", DEVICE, "--json").stdout)
@@ -131,6 +161,9 @@ class Plumbing(unittest.TestCase):
             refused = hearth("logits", DEVICE, "--ids", f"1,{vocab}", "--out", out)
             self.assertEqual((refused.returncode, len(refused.stderr.splitlines())), (2, 1), refused.stderr)
             self.assertIn(str(vocab), refused.stderr)
+            for ids in ("1,,2", "", "1,", "x"):
+                refused = hearth("logits", DEVICE, "--ids", ids, "--out", out)
+                self.assertEqual((refused.returncode, len(refused.stderr.splitlines())), (2, 1), (ids, refused.stderr))
 
     def test_template_file_and_model(self):
         request = json.dumps({"messages": [{"role": "user", "content": "hi"}], "add_generation_prompt": True})
@@ -150,6 +183,13 @@ class Plumbing(unittest.TestCase):
             for model, path in ((DEVICE, out[0]), (copy, out[1])):
                 self.assertEqual(hearth("logits", model, "--ids", "3,1,4,1,5", "--out", path).returncode, 0)
             self.assertEqual(out[0].read_bytes(), out[1].read_bytes())
+            before = copy.read_bytes()
+            for target in (copy, folder):  # itself; a folder
+                result = hearth("convert", copy, target, "--force")
+                self.assertEqual((result.returncode, len(result.stderr.splitlines())), (2, 1), result.stderr)
+            self.assertEqual(hearth("convert", DEVICE, copy).returncode, 2)  # exists
+            self.assertEqual(copy.read_bytes(), before)
+            self.assertEqual(hearth("convert", DEVICE, copy, "--force").returncode, 0)
 
     def test_bench_reports_medians(self):
         result = hearth("bench", DEVICE, "--prompt", "32", "--gen", "8", "--repeat", "2", "--json")

@@ -77,6 +77,17 @@ class Gguf:
             out.extend(data + bytes(-len(data) % 32))
         return bytes(out)
 
+# Small, but with what templates are made of: a macro, a namespace, filters, tests, tools, a condition.
+CHAT_TEMPLATE = (
+    "{%- macro say(role, text) -%}<{{ role|upper }}>{{ text|trim }}\n{%- endmacro -%}"
+    "{%- set ns = namespace(turns=0) -%}"
+    "{%- if tools is defined and tools -%}{{ say('tools', tools|tojson) }}{%- endif -%}"
+    "{%- for m in messages -%}"
+    "{%- if m.role == 'user' -%}{%- set ns.turns = ns.turns + 1 -%}{%- endif -%}"
+    "{{ say(m['role'], m.content ~ '') }}"
+    "{%- endfor -%}"
+    "{%- if add_generation_prompt -%}<{{ 'a' ~ ns.turns }}>{%- endif -%}")
+
 
 def random_blocks(rng: random.Random, kind: int, count: int, scale: float) -> bytes:
     """`count` values of a weight type: random codes, and scales that give them about the standard deviation `scale`."""
@@ -143,7 +154,7 @@ def make_gguf(seed: int = 1) -> Gguf:
     for key, value in [("bos", 1), ("eos", 2), ("unknown", 0)]:
         file.set(f"tokenizer.ggml.{key}_token_id", UINT32, value)
     file.set("tokenizer.ggml.add_bos_token", BOOL, 1)
-    file.set("tokenizer.chat_template", STRING, "{% for m in messages %}{{ m.content }}{% endfor %}")
+    file.set("tokenizer.chat_template", STRING, CHAT_TEMPLATE)
     for name, shape, kind in tensor_table(len(tokens)):
         count = shape[0] * (shape[1] if len(shape) > 1 else 1)
         if name.endswith("norm.weight"):
@@ -216,7 +227,8 @@ def make_folder(seed: int = 1) -> dict[str, bytes]:
     body += b" " * (-len(body) % 8)
     settings = {"tokenizer_class": "GPT2Tokenizer", "bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>",
                 "add_bos_token": False, "add_prefix_space": False,
-                "chat_template": "{% for m in messages %}{{ m.content }}{% endfor %}"}
+                "added_tokens_decoder": {str(end): {key: value for key, value in tokenizer["added_tokens"][0].items() if key != "id"}},
+                "chat_template": CHAT_TEMPLATE}
     generation = {"bos_token_id": end, "eos_token_id": [end], "temperature": 0.7, "top_p": 0.9}
     return {"config.json": json.dumps(config, indent=1).encode(),
             "model.safetensors": struct.pack("<Q", len(body)) + body + bytes(data),

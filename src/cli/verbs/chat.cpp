@@ -26,20 +26,25 @@ constexpr std::string_view kHelp =
 class ChatCommand : public Command {
  public:
   void declare(CLI::App& app) override {
-    app.add_option("MODEL", model_name_, "Model: a name in the store, a .gguf file or a Hugging Face folder")
-        ->required();
+    app.add_option(
+        "MODEL", model_name_,
+        "Model: a name in the store, a .gguf file or a Hugging Face folder; default: the specialist");
     app.add_option("--system", system_, "System message");
+    app.add_option("--catalogue", catalogue_, "The built-in specialist's devices and rooms (TOML)");
     load_.declare(app);
     generation_.declare(app);
   }
 
   Status run(Console& console) override {
+    if (!catalogue_.empty() && !model_name_.empty())
+      return fail(ErrorCode::kUsage, "--catalogue is for the built-in specialist; leave out MODEL");
     HEARTH_RETURN_IF_ERROR(load(model_name_, console));
     console.dim("/help lists the commands");
     LineEditor editor(console.in_is_terminal());
     while (true) {
       std::string input;
       const LineEditor::Outcome outcome = read_input(editor, input);
+      if (terminated().load()) return fail(ErrorCode::kCancelled, "stopped");
       if (outcome == LineEditor::Outcome::kEnd) break;
       if (outcome == LineEditor::Outcome::kInterrupted) {
         if (interrupted_at_prompt_) break;  // twice in a row, with nothing typed
@@ -52,7 +57,9 @@ class ChatCommand : public Command {
       if (input.empty()) continue;
       if (input == "/exit" || input == "/quit") break;
       const Status status = input.front() == '/' ? command(input, console) : turn(input, console);
+      HEARTH_RETURN_IF_ERROR(console.out_status());
       if (!status) console.note("hearth: " + status.error().message);
+      if (terminated().load()) return fail(ErrorCode::kCancelled, "stopped");
       interrupted().store(false);
     }
     return {};
@@ -70,10 +77,13 @@ class ChatCommand : public Command {
       input.erase(0, kFence.size());
       while (!input.ends_with(kFence)) {
         outcome = editor.read(". ", line);
+        if (outcome == LineEditor::Outcome::kEnd)
+          return LineEditor::Outcome::kLine;  // what there is of the block
         if (outcome != LineEditor::Outcome::kLine) return outcome;
         input += (input.empty() ? "" : "\n") + line;
       }
       input.resize(input.size() - kFence.size());
+      if (input.ends_with('\n')) input.pop_back();  // the fence stood on a line of its own
       return LineEditor::Outcome::kLine;
     }
     while (input.ends_with('\\')) {
@@ -86,15 +96,24 @@ class ChatCommand : public Command {
   }
 
   Status load(const std::string& name, Console& console) {
+    if (name.empty()) return load_specialist(console);
     HEARTH_ASSIGN(auto model, load_.load(name, console));
-    if (!model->has_chat_template()) {
-      return fail(ErrorCode::kUnsupported, name,
-                  " has no chat template; hearth run --raw continues plain text");
-    }
+    HEARTH_RETURN_IF_ERROR(model->chat_template_status());
     HEARTH_ASSIGN(auto completer, engine::LocalCompleter::create(*model));
+    local_ = completer.get();
     completer_ = std::move(completer);  // before the model it stands on goes away
     model_ = std::move(model);
     model_name_ = name;
+    return {};
+  }
+
+  Status load_specialist(Console& console) {
+    HEARTH_ASSIGN(completer_, cli::load_specialist(catalogue_, load_));
+    local_ = nullptr;
+    model_.reset();
+    model_name_.clear();
+    console.dim(
+        "the built-in specialist answers each household command by itself; /model NAME takes a model");
     return {};
   }
 
@@ -104,10 +123,9 @@ class ChatCommand : public Command {
         {"/save", &ChatCommand::save},         {"/load", &ChatCommand::restore},
         {"/model", &ChatCommand::load},        {"/set", &ChatCommand::set_option},
         {"/stats", &ChatCommand::show_stats},  {"/help", &ChatCommand::show_help}};
-    const size_t space = input.find(' ');
-    const std::string name = input.substr(0, space);
-    const std::string argument =
-        space == std::string::npos ? "" : input.substr(input.find_first_not_of(' ', space));
+    const std::string name = input.substr(0, input.find(' '));
+    const size_t begin = input.find_first_not_of(' ', name.size());
+    const std::string argument = begin == std::string::npos ? "" : input.substr(begin);
     const auto handler = kHandlers.find(name);
     if (handler == kHandlers.end())
       return fail(ErrorCode::kUsage, "unknown command ", name, "; /help lists them");
@@ -123,7 +141,7 @@ class ChatCommand : public Command {
   Status reset(const std::string&, Console& console) {
     messages_ = io::Json::array();
     console.note("conversation forgotten");
-    return completer_->reset();
+    return local_ ? local_->reset() : Status();
   }
 
   Status save(const std::string& path, Console& console) {
@@ -176,18 +194,27 @@ class ChatCommand : public Command {
     return {};
   }
 
-  Status turn(const std::string& input, Console& console) {
+  engine::CompletionRequest request_for(const io::Json& user) const {
+    if (!model_) {  // the specialist: no history, no system message
+      engine::CompletionRequest request = generation_.request(runtime::SamplingParams::greedy());
+      request.prompt = user["content"].get<std::string>();
+      return request;
+    }
     io::Json messages = io::Json::array();
     if (!system_.empty()) messages.push_back({{"role", "system"}, {"content", system_}});
     for (const io::Json& message : messages_) messages.push_back(message);
-    const io::Json user = {{"role", "user"}, {"content", input}};
     messages.push_back(user);
     engine::CompletionRequest request = generation_.request(model_->sampling_defaults());
     request.chat_json =
         io::Json{{"messages", messages}}.dump(-1, ' ', false, io::Json::error_handler_t::replace);
+    return request;
+  }
+
+  Status turn(const std::string& input, Console& console) {
+    const io::Json user = {{"role", "user"}, {"content", input}};
+    const engine::CompletionRequest request = request_for(user);
     const auto sink = [&console](std::string_view text) {
-      console.out(text);
-      return !interrupted().load();
+      return console.out(text) && !interrupted().load();
     };
     HEARTH_ASSIGN(const engine::Completion completion, completer_->complete(request, sink));
     console.out("\n");
@@ -199,11 +226,12 @@ class ChatCommand : public Command {
     return {};
   }
 
-  std::string model_name_, system_, stats_;
+  std::string model_name_, system_, catalogue_, stats_;
   LoadFlags load_;
   GenerationFlags generation_;
-  std::unique_ptr<engine::LocalModel> model_;
-  std::unique_ptr<engine::LocalCompleter> completer_;  // after model_: destroyed first
+  std::unique_ptr<engine::LocalModel> model_;     // none: the specialist answers
+  std::unique_ptr<engine::Completer> completer_;  // after model_: destroyed first
+  engine::LocalCompleter* local_ = nullptr;       // completer_ when it is one
   io::Json messages_ = io::Json::array();
   bool interrupted_at_prompt_ = false;
 };
@@ -212,6 +240,7 @@ class ChatCommand : public Command {
 
 const Verb& verb_chat() {
   static const Verb kVerb{"chat", "a conversation in the terminal",
+                          "  hearth chat                # household commands to the specialist in the box\n"
                           "  hearth chat ./model.gguf\n"
                           "  hearth chat hf:ORG/REPO --system \"You are brief.\" --temp 0.7\n",
                           [] { return std::unique_ptr<Command>(std::make_unique<ChatCommand>()); }};

@@ -16,12 +16,14 @@ class ConvertCommand : public Command {
     app.add_option("IN", in_, "A Hugging Face folder or a .gguf file")->required();
     app.add_option("OUT", out_, "The .gguf file to write")->required();
     app.add_option("--type", type_, "Weight type of the matrices; default: as they are");
+    app.add_flag("--force", force_, "Replace OUT if it exists");
     app.add_option("--threads", threads_, "Threads; default: all this process may use")
-        ->check(CLI::PositiveNumber);
+        ->check(CLI::Range(1, 1024).description("1 to 1024"));
   }
 
   Status run(Console& console) override {
     HEARTH_ASSIGN(const auto path, resolve_model(in_));
+    HEARTH_RETURN_IF_ERROR(check_output(path));
     HEARTH_ASSIGN(const engine::OpenedModel opened, engine::open_model(path));
     ThreadPool pool(threads_ > 0 ? threads_ : available_cpus());
     const auto progress = [&](uint64_t done, uint64_t total) {
@@ -42,7 +44,19 @@ class ConvertCommand : public Command {
   }
 
  private:
+  Status check_output(const std::filesystem::path& in) const {
+    std::error_code error;
+    if (!std::filesystem::exists(out_, error)) return {};
+    if (std::filesystem::equivalent(in, out_, error))
+      return fail(ErrorCode::kUsage, "OUT is IN; write to another file");
+    if (std::filesystem::is_directory(out_, error))
+      return fail(ErrorCode::kUsage, out_, " is a folder; OUT is the .gguf file to write");
+    if (!force_) return fail(ErrorCode::kUsage, out_, " exists; --force replaces it");
+    return {};
+  }
+
   std::string in_, out_, type_;
+  bool force_ = false;
   int32_t threads_ = 0;
 };
 

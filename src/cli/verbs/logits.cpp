@@ -1,5 +1,6 @@
 // hearth logits: float32 logits of every position of given ids, for comparing with other implementations.
 #include <CLI/CLI.hpp>
+#include <charconv>
 
 #include "cli/model_options.h"
 #include "cli/verb.h"
@@ -13,13 +14,14 @@ class LogitsCommand : public Command {
   void declare(CLI::App& app) override {
     app.add_option("MODEL", model_, "Model: a name in the store, a .gguf file or a Hugging Face folder")
         ->required();
-    app.add_option("--ids", ids_, "Token ids, separated by commas")->required()->delimiter(',');
+    app.add_option("--ids", ids_text_, "Token ids, separated by commas")->required();
     app.add_option("--out", out_, "File for float32 values, row-major (tokens, vocabulary)")->required();
     load_.declare(app);
   }
 
   Status run(Console& console) override {
     LoadFlags flags = load_;
+    HEARTH_RETURN_IF_ERROR(read_ids());
     if (flags.context.empty()) flags.context = std::to_string(ids_.size());
     HEARTH_ASSIGN(auto model, flags.load(model_, console));
     runtime::Runtime& runtime = model->runtime();
@@ -38,7 +40,22 @@ class LogitsCommand : public Command {
   }
 
  private:
-  std::string model_, out_;
+  Status read_ids() {
+    const char* at = ids_text_.data();
+    const char* end = at + ids_text_.size();
+    while (true) {
+      int32_t id = 0;
+      const auto [stop, error] = std::from_chars(at, end, id);
+      if (error != std::errc() || (stop != end && *stop != ','))
+        return fail(ErrorCode::kUsage, "--ids '", ids_text_.substr(0, 40),
+                    "': want token ids with a comma between two");
+      ids_.push_back(id);
+      if (stop == end) return {};
+      at = stop + 1;
+    }
+  }
+
+  std::string model_, out_, ids_text_;
   std::vector<int32_t> ids_;
   LoadFlags load_;
 };

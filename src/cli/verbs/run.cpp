@@ -1,13 +1,12 @@
 // hearth run: one answer. Without MODEL, the specialist that ships inside the binary.
 #include <CLI/CLI.hpp>
-#include <iostream>
+#include <algorithm>
 #include <iterator>
 
 #include "cli/answer.h"
 #include "cli/model_options.h"
 #include "cli/verb.h"
-#include "engine/specialist.h"
-#include "io/file.h"
+#include "engine/local_completer.h"
 
 namespace hearth::cli {
 namespace {
@@ -15,7 +14,10 @@ namespace {
 class RunCommand : public Command {
  public:
   void declare(CLI::App& app) override {
-    app.add_option("MODEL", model_, "Model: a name in the store, a .gguf file or a Hugging Face folder");
+    app_ = &app;
+    app.add_option(
+        "MODEL", model_,
+        "Model: a name in the store, a .gguf file or a Hugging Face folder; default: the specialist");
     app.add_option("-p,--prompt", prompt_, "The prompt; without it, standard input is read");
     app.add_option("--system", system_, "System message");
     app.add_flag("--raw", raw_, "Continue the text as it stands, without the chat template");
@@ -33,7 +35,12 @@ class RunCommand : public Command {
     HEARTH_ASSIGN(auto model, load_.load(model_, console));
     HEARTH_ASSIGN(auto completer, engine::LocalCompleter::create(*model));
     engine::CompletionRequest request = generation_.request(model->sampling_defaults());
-    if (raw_ || !model->has_chat_template()) {
+    const Status chat = model->chat_template_status();
+    if (!raw_ && !chat && chat.error().code != ErrorCode::kNotFound) return chat;  // broken
+    if (raw_ || !chat) {
+      if (!system_.empty())
+        return fail(ErrorCode::kUsage, "--system needs a chat template, and ",
+                    raw_ ? "--raw leaves it out" : model_ + " has none");
       request.prompt = prompt_;
       request.parse_special = !raw_;
     } else {
@@ -54,19 +61,29 @@ class RunCommand : public Command {
   }
   bool prompt_given() const { return !prompt_.empty(); }
 
-  Status run_specialist(Console& console) {
-    HEARTH_ASSIGN(const engine::LoadOptions options, load_.options());
-    std::string catalogue_text;
-    if (!catalogue_.empty()) {
-      HEARTH_ASSIGN(catalogue_text, io::read_file(catalogue_, kMaxCatalogueBytes));
+  /// The specialist answers by its contract; an option that it cannot heed is refused, not dropped.
+  Status check_specialist_options() const {
+    static constexpr std::string_view kHeeded[] = {"--prompt", "--json",      "--catalogue", "--threads",
+                                                   "--kv",     "--reference", "--force",     "--logprobs"};
+    for (const CLI::Option* option : app_->get_options()) {
+      const std::string name = option->get_name();
+      if (option->count() > 0 &&
+          std::find(std::begin(kHeeded), std::end(kHeeded), name) == std::end(kHeeded)) {
+        return fail(ErrorCode::kUsage, name, " has no meaning for the built-in specialist; name a MODEL");
+      }
     }
-    HEARTH_ASSIGN(auto specialist, engine::Specialist::create(catalogue_text, catalogue_, options));
+    return {};
+  }
+
+  Status run_specialist(Console& console) {
+    HEARTH_RETURN_IF_ERROR(check_specialist_options());
+    HEARTH_ASSIGN(const auto specialist, load_specialist(catalogue_, load_));
     engine::CompletionRequest request = generation_.request(runtime::SamplingParams::greedy());
     request.prompt = prompt_;
     return answer(*specialist, request, console, {.json = json_, .newline = true});
   }
 
-  static constexpr int64_t kMaxCatalogueBytes = 1 << 20;
+  CLI::App* app_ = nullptr;
   std::string model_, prompt_, system_, catalogue_;
   bool raw_ = false;
   bool json_ = false;

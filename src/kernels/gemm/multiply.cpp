@@ -52,14 +52,9 @@ void run_task(const Product& product, const MatmulScratch::Impl::Plan& plan, int
   }
 }
 
-void quantise_input(Activations& input, MatmulScratch::Impl& scratch, ThreadPool& pool, Priority priority) {
-  const int64_t bytes = blocks_of(input.cols) * input.n * static_cast<int64_t>(sizeof(ActivationBlock));
-  if (bytes > scratch.blocks_bytes) {
-    scratch.blocks = allocate_aligned(bytes);
-    HEARTH_CHECK(scratch.blocks != nullptr);
-    scratch.blocks_bytes = bytes;
-  }
-  auto* blocks = reinterpret_cast<ActivationBlock*>(scratch.blocks.get());
+void quantise_input(Activations& input, MatmulScratch& owner, ThreadPool& pool, Priority priority) {
+  HEARTH_CHECK(owner.reserve(input.n, input.cols));  // callers with much at stake reserved before
+  auto* blocks = reinterpret_cast<ActivationBlock*>(owner.impl().blocks.get());
   input.blocks = blocks;
   const double cost = static_cast<double>(input.n * input.cols) / kQuantiseValuesPerNs;
   const int64_t wanted =
@@ -94,6 +89,18 @@ TileMultiply tile_multiply(const Tile& tile) {
 MatmulScratch::MatmulScratch() : impl_(std::make_unique<Impl>()) {}
 MatmulScratch::~MatmulScratch() = default;
 
+int64_t MatmulScratch::input_bytes(int64_t n, int64_t cols) {
+  return blocks_of(cols) * n * static_cast<int64_t>(sizeof(ActivationBlock));
+}
+
+bool MatmulScratch::reserve(int64_t n, int64_t cols) {
+  const int64_t bytes = input_bytes(n, cols);
+  if (bytes <= impl_->blocks_bytes) return true;
+  impl_->blocks = allocate_aligned(bytes);
+  impl_->blocks_bytes = impl_->blocks ? bytes : 0;
+  return impl_->blocks != nullptr;
+}
+
 void multiply(std::span<const Product> group, const float* x, int64_t n, MatmulScratch& scratch,
               ThreadPool& pool, Priority priority) {
   if (group.empty() || n <= 0) return;
@@ -116,7 +123,7 @@ void multiply(std::span<const Product> group, const float* x, int64_t n, MatmulS
   }
   const auto buffer_floats = static_cast<size_t>(slots * kReferenceRows * input.cols);
   if (s.rows.size() < buffer_floats) s.rows.resize(buffer_floats);
-  if (quantised) quantise_input(input, s, pool, priority);
+  if (quantised) quantise_input(input, scratch, pool, priority);
   pool.parallel_for(
       tasks,
       [&](int64_t task) {

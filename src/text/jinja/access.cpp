@@ -46,8 +46,7 @@ Result<Value> find_item(Runtime& runtime, const Value& object, const Value& key)
       HEARTH_ASSIGN(const int64_t length, length_of(runtime, object));
       const int64_t index = key.integer() < 0 ? key.integer() + length : key.integer();
       if (index < 0 || index >= length) return Value::missing();
-      if (object.is(Kind::kRange))
-        return Value::integer(object.as<Range>().start + index * object.as<Range>().step);
+      if (object.is(Kind::kRange)) return Value::integer(range_position(object.as<Range>(), index));
       if (!object.is(Kind::kString)) return items_of(object)[static_cast<size_t>(index)];
       const auto& string = object.as<String>();
       if (!string.is_ascii()) HEARTH_RETURN_IF_ERROR(runtime.reserve(index));
@@ -129,6 +128,11 @@ Result<Value> get_item(Runtime& runtime, const Value& object, const Value& key) 
   return no_attribute(runtime, object, key);
 }
 
+int64_t range_position(const Range& range, int64_t index) {
+  const __int128 value = static_cast<__int128>(range.start) + static_cast<__int128>(index) * range.step;
+  return static_cast<int64_t>(std::clamp<__int128>(value, INT64_MIN, INT64_MAX));
+}
+
 std::string_view substring(const String& string, int64_t begin, int64_t end) {
   const std::string_view text = string.text;
   if (string.is_ascii()) return text.substr(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
@@ -166,12 +170,6 @@ Result<SliceBounds> slice_bounds(Runtime& runtime, int64_t length, const Value& 
   if (backwards && out.stop < out.start) out.count = (out.start - out.stop - 1) / -out.step + 1;
   if (!backwards && out.start < out.stop) out.count = (out.stop - out.start - 1) / out.step + 1;
   return out;
-}
-
-/// The value at `index`, which may be one place outside: held inside 64 bits there, which is still outside.
-int64_t range_position(const Range& range, int64_t index) {
-  const __int128 value = static_cast<__int128>(range.start) + static_cast<__int128>(index) * range.step;
-  return static_cast<int64_t>(std::clamp<__int128>(value, INT64_MIN, INT64_MAX));
 }
 
 Result<Value> slice_string(Runtime& runtime, const String& string, const SliceBounds& bounds) {

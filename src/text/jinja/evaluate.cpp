@@ -139,8 +139,11 @@ Result<Value> Interpreter::evaluate_compare(const Expr& expr, const Value& frame
 
 Result<Value> Interpreter::evaluate_concat(const Expr& expr, const Value& frame) {
   std::string out;
+  HeldBytes held(runtime_.heap());
   for (const ExprPtr& child : expr.children) {
+    held.set(out.capacity());
     HEARTH_ASSIGN(const Value item, evaluate(*child, frame));
+    held.set(0);  // append_text counts it itself
     HEARTH_RETURN_IF_ERROR(append_text(runtime_, out, item));
   }
   return runtime_.string(std::move(out));
@@ -205,8 +208,10 @@ Result<Args> Interpreter::evaluate_arguments(const Expr& expr, const Value& fram
   if (expr.spread_args != nullptr) {
     HEARTH_ASSIGN(const Value value, evaluate(*expr.spread_args, frame));
     HEARTH_ASSIGN(std::vector<Value> items, items_from(runtime_, value));
-    std::move(items.begin(), items.end(), std::back_inserter(args.positional));
+    args.positional.insert(args.positional.end(), std::make_move_iterator(items.begin()),
+                           std::make_move_iterator(items.end()));
   }
+  const HeldBytes held(runtime_.heap(), args.positional.capacity() * sizeof(Value));
   if (expr.spread_keywords != nullptr) {
     HEARTH_ASSIGN(const Value value, evaluate(*expr.spread_keywords, frame));
     if (!value.is(Kind::kDict)) return misuse(runtime_, value, "is not a mapping for **");
@@ -245,10 +250,11 @@ Result<Value> Interpreter::call_macro(const Macro& macro, Args args) {
   const Value frame = make_frame(definition.frame, macro.frame);
   const int32_t line = runtime_.line;
   HEARTH_RETURN_IF_ERROR(bind_macro(definition, args, frame));
+  args = Args();  // the body may call on for long, and what it sees is in the frame
   std::string out;
   HEARTH_ASSIGN(const Flow flow, execute_body(definition.body, frame, out));
   (void)flow;
-  captured_bytes_ -= static_cast<int64_t>(out.size());
+  runtime_.heap().hold(-static_cast<int64_t>(out.size()));
   runtime_.line = line;
   return runtime_.string(std::move(out));
 }

@@ -26,7 +26,9 @@ struct Frame : Mutable {
 
 struct Macro : Object {
   Macro(Heap& owner, const Stmt* node, Value outer)
-      : Object(owner, Kind::kMacro), definition(node), frame(std::move(outer)) {}
+      : Object(owner, Kind::kMacro), definition(node), frame(std::move(outer)) {
+    owner.account(*this, static_cast<int64_t>(sizeof(Macro)));
+  }
   const Stmt* definition;
   Value frame;  // the Frame it was defined in
 };
@@ -36,10 +38,14 @@ class LoopSource {
  public:
   virtual ~LoopSource() = default;
   virtual Result<bool> next(Value& item) = 0;
+  /// At most so many items are left.
+  virtual size_t left() const = 0;
 };
 
 struct Loop : Mutable {
-  Loop(Heap& owner, LoopSource* items) : Mutable(owner, Kind::kLoop), source(items) {}
+  Loop(Heap& owner, LoopSource* items) : Mutable(owner, Kind::kLoop), source(items), held_ahead(owner) {
+    owner.account(*this, static_cast<int64_t>(sizeof(Loop)));
+  }
   void clear() override {
     source = nullptr;
     ahead.clear();
@@ -54,6 +60,7 @@ struct Loop : Mutable {
 
   LoopSource* source;        // null once the loop is over
   std::vector<Value> ahead;  // fetched, not yet current; in reverse order
+  HeldBytes held_ahead;      // what `ahead` takes
   int64_t index0 = -1;
   Value previous, current;
   Value changed;  // what loop.changed() saw last

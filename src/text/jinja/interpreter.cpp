@@ -28,6 +28,10 @@ Result<bool> Loop::advance() {
 
 Result<int64_t> Loop::length() {
   std::vector<Value> rest;
+  const size_t left = source != nullptr ? source->left() : 0;
+  if (left > 0) rest.reserve(left + ahead.size());  // asked again, there is nothing to fetch
+  // Held before it is filled: the steps of the source look at the memory.
+  HeldBytes held_rest(*heap, rest.capacity() * sizeof(Value));
   while (source != nullptr) {
     Value item;
     HEARTH_ASSIGN(const bool more, source->next(item));
@@ -38,6 +42,8 @@ Result<int64_t> Loop::length() {
     std::reverse(rest.begin(), rest.end());
     rest.insert(rest.end(), std::make_move_iterator(ahead.begin()), std::make_move_iterator(ahead.end()));
     ahead = std::move(rest);
+    held_rest.set(0);
+    held_ahead.set(ahead.capacity() * sizeof(Value));
   }
   return index0 + 1 + static_cast<int64_t>(ahead.size());
 }
@@ -47,10 +53,15 @@ Result<int64_t> Loop::length() {
 class Interpreter::ForSource : public LoopSource {
  public:
   ForSource(Interpreter& interpreter, const Stmt& stmt, const Value& frame, std::vector<Value> items)
-      : interpreter_(interpreter), stmt_(stmt), frame_(frame), items_(std::move(items)) {}
+      : interpreter_(interpreter),
+        stmt_(stmt),
+        frame_(frame),
+        items_(std::move(items)),
+        held_(interpreter.runtime_.heap(), items_.capacity() * sizeof(Value)) {}
 
   Result<bool> next(Value& item) override {
     while (position_ < items_.size()) {
+      HEARTH_RETURN_IF_ERROR(interpreter_.runtime_.step());
       item = std::move(items_[position_++]);
       if (stmt_.exprs[1] == nullptr) return true;
       const Value test_frame = interpreter_.make_frame(stmt_.test_frame, frame_);
@@ -60,12 +71,14 @@ class Interpreter::ForSource : public LoopSource {
     }
     return false;
   }
+  size_t left() const override { return items_.size() - position_; }
 
  private:
   Interpreter& interpreter_;
   const Stmt& stmt_;
   const Value& frame_;
   std::vector<Value> items_;
+  HeldBytes held_;  // what `items_` takes, which are a copy
   size_t position_ = 0;
 };
 
@@ -120,8 +133,8 @@ Value& Interpreter::slot(const Value& frame, Reference reference) {
 /// Every text that reaches an output or a capturing buffer comes through here.
 Status Interpreter::emit(std::string& out, std::string_view text) {
   HEARTH_RETURN_IF_ERROR(runtime_.spend(static_cast<int64_t>(text.size())));
-  HEARTH_RETURN_IF_ERROR(runtime_.check_room(static_cast<size_t>(captured_bytes_) + text.size()));
-  captured_bytes_ += static_cast<int64_t>(text.size());
+  HEARTH_RETURN_IF_ERROR(runtime_.check_room(text.size()));
+  runtime_.heap().hold(static_cast<int64_t>(text.size()));
   if (static_cast<int64_t>(out.size() + text.size()) > runtime_.limits().output_bytes) {
     return runtime_.limit_error(concat(runtime_.limits().output_bytes, " bytes of output"));
   }
@@ -287,7 +300,7 @@ Result<Interpreter::Flow> Interpreter::execute_set_block(const Stmt& stmt, const
   const Value inner = make_frame(stmt.frame, frame);
   std::string captured;
   HEARTH_ASSIGN(const Flow flow, execute_body(stmt.body, inner, captured));
-  captured_bytes_ -= static_cast<int64_t>(captured.size());
+  runtime_.heap().hold(-static_cast<int64_t>(captured.size()));
   if (flow != Flow::kNext) return flow;
   Value value = runtime_.string(std::move(captured));
   if (stmt.exprs[0] != nullptr) {
@@ -302,7 +315,7 @@ Result<Interpreter::Flow> Interpreter::execute_filter_block(const Stmt& stmt, co
   const Value inner = make_frame(stmt.frame, frame);
   std::string captured;
   HEARTH_ASSIGN(const Flow flow, execute_body(stmt.body, inner, captured));
-  captured_bytes_ -= static_cast<int64_t>(captured.size());
+  runtime_.heap().hold(-static_cast<int64_t>(captured.size()));
   if (flow != Flow::kNext) return flow;
   const Value input = runtime_.string(std::move(captured));
   HEARTH_ASSIGN(const Value value, evaluate_filter(*stmt.exprs[0], inner, &input));

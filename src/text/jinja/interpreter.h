@@ -93,7 +93,6 @@ class Interpreter {
   std::vector<Value> constants_;  // made when first used
   int32_t depth_ = 0;
   int32_t macro_depth_ = 0;
-  int64_t captured_bytes_ = 0;  // text held in buffers of macros and blocks
 };
 
 }  // namespace hearth::text::jinja

@@ -71,11 +71,17 @@ Result<Value> strip(Runtime& runtime, const Value& self, const Args& args) {
                    std::string(strip_characters(text_of(self), characters->text, kLeft, kRight)));
 }
 
+/// Steps once, and makes sure that the strings of so many parts will have room.
+Status step_with_parts(Runtime& runtime, const std::vector<std::string_view>& parts) {
+  HEARTH_RETURN_IF_ERROR(runtime.check_room(parts.size() * (sizeof(String) + sizeof(Value))));
+  return runtime.step();
+}
+
 Result<std::vector<std::string_view>> split_space(Runtime& runtime, std::string_view text, int64_t limit,
                                                   bool from_right) {
   std::vector<std::string_view> parts;
   while (true) {
-    HEARTH_RETURN_IF_ERROR(runtime.step());
+    HEARTH_RETURN_IF_ERROR(step_with_parts(runtime, parts));
     text = strip_space(text, !from_right, from_right);
     if (text.empty()) break;
     if (limit >= 0 && static_cast<int64_t>(parts.size()) == limit) {
@@ -105,7 +111,7 @@ Result<std::vector<std::string_view>> split_by(Runtime& runtime, std::string_vie
                                                std::string_view separator, int64_t limit, bool from_right) {
   std::vector<std::string_view> parts;
   while (limit < 0 || static_cast<int64_t>(parts.size()) < limit) {
-    HEARTH_RETURN_IF_ERROR(runtime.step());
+    HEARTH_RETURN_IF_ERROR(step_with_parts(runtime, parts));
     const size_t at = from_right ? rfind_text(text, separator) : find_text(text, separator);
     if (at == std::string_view::npos) break;
     parts.push_back(from_right ? text.substr(at + separator.size()) : text.substr(0, at));
@@ -166,7 +172,7 @@ Result<Value> splitlines(Runtime& runtime, const Value& self, const Args& args) 
       }
       end = after;
     }
-    HEARTH_RETURN_IF_ERROR(runtime.step());
+    HEARTH_RETURN_IF_ERROR(step_with_parts(runtime, lines));
     lines.push_back(text.substr(begin, (keep ? after : end) - begin));
     begin = after;
   }
@@ -182,10 +188,11 @@ Result<Value> starts_or_ends(Runtime& runtime, const Value& self, const Args& ar
   if (!bound[1].is(Kind::kMissing) || !bound[2].is(Kind::kMissing)) {
     HEARTH_ASSIGN(subject, get_slice(runtime, self, bound_or_none(1), bound_or_none(2), Value::none()));
   }
-  const std::vector<Value> candidates =
-      bound[0].is(Kind::kTuple) ? items_of(bound[0]) : std::vector<Value>{bound[0]};
+  const std::vector<Value> one{bound[0]};
+  const std::vector<Value>& candidates = bound[0].is(Kind::kTuple) ? items_of(bound[0]) : one;
   for (const Value& candidate : candidates) {
     HEARTH_ASSIGN(const String* affix, string_argument(runtime, candidate, kEnd ? "endswith" : "startswith"));
+    HEARTH_RETURN_IF_ERROR(runtime.spend(static_cast<int64_t>(affix->text.size())));
     if (kEnd ? text_of(subject).ends_with(affix->text) : text_of(subject).starts_with(affix->text))
       return Value::boolean(true);
   }
@@ -295,6 +302,11 @@ Result<Value> remove_affix(Runtime& runtime, const Value& self, const Args& args
   return same_kind(runtime, self, std::string(text));
 }
 
+/// What is missing to `width`, which may be any number.
+int64_t missing_to(int64_t width, const String& text) {
+  return width > text.code_points ? width - text.code_points : 0;
+}
+
 enum class Side { kLeft, kRight, kBoth };
 
 template <Side kPadSide>
@@ -308,7 +320,7 @@ Result<Value> pad(Runtime& runtime, const Value& self, const Args& args) {
     if (text->code_points != 1) return runtime.error("the fill character must be exactly one character long");
     fill = text->text;
   }
-  const int64_t missing = std::max<int64_t>(width - self.as<String>().code_points, 0);
+  const int64_t missing = missing_to(width, self.as<String>());
   if (missing > runtime.limits().memory_bytes) return runtime.limit_error("memory");
   HEARTH_RETURN_IF_ERROR(runtime.reserve(missing * static_cast<int64_t>(fill.size())));
   // str.center puts the odd one left when the width is odd.
@@ -325,7 +337,7 @@ Result<Value> pad(Runtime& runtime, const Value& self, const Args& args) {
 Result<Value> zfill(Runtime& runtime, const Value& self, const Args& args) {
   HEARTH_ASSIGN(const std::vector<Value> bound, bind_positional(runtime, "zfill", args, {"width"}, 1));
   HEARTH_ASSIGN(const int64_t width, to_index(runtime, bound[0], "width"));
-  const int64_t missing = std::max<int64_t>(width - self.as<String>().code_points, 0);
+  const int64_t missing = missing_to(width, self.as<String>());
   HEARTH_RETURN_IF_ERROR(runtime.reserve(missing));
   std::string out = text_of(self);
   const bool has_sign = out.starts_with('-') || out.starts_with('+');

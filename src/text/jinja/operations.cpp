@@ -163,7 +163,7 @@ Result<std::vector<Value>> range_items(Runtime& runtime, const Range& range) {
   HEARTH_RETURN_IF_ERROR(runtime.reserve(count * static_cast<int64_t>(sizeof(Value))));
   std::vector<Value> out;
   out.reserve(static_cast<size_t>(count));
-  for (int64_t i = 0; i < count; ++i) out.push_back(Value::integer(range.start + i * range.step));
+  for (int64_t i = 0; i < count; ++i) out.push_back(Value::integer(range_position(range, i)));
   return out;
 }
 

@@ -42,6 +42,8 @@ Result<Value> get_attribute(Runtime& runtime, const Value& object, const Value& 
 Result<Value> get_item(Runtime& runtime, const Value& object, const Value& key);
 Result<Value> get_slice(Runtime& runtime, const Value& object, const Value& start, const Value& stop,
                         const Value& step);
+/// The value at `index`, which may be one place outside: held inside 64 bits there, which is still outside.
+int64_t range_position(const Range& range, int64_t index);
 /// Substring by code points.
 std::string_view substring(const String& string, int64_t begin, int64_t end);
 

@@ -92,12 +92,12 @@ Status Parser::parse_argument(Expr& call) {
     if (call.spread_args != nullptr || call.spread_keywords != nullptr)
       return error("invalid syntax for a call");
     HEARTH_ASSIGN(call.spread_args, parse_expression());
-    return {};
+    return deepen(call, *call.spread_args);
   }
   if (skip_operator("**")) {
     if (call.spread_keywords != nullptr) return error("invalid syntax for a call");
     HEARTH_ASSIGN(call.spread_keywords, parse_expression());
-    return {};
+    return deepen(call, *call.spread_keywords);
   }
   if (current().type == Token::kName && look().type == Token::kOperator && look().text == "=") {
     if (call.spread_keywords != nullptr) return error("invalid syntax for a call");
@@ -110,7 +110,7 @@ Status Parser::parse_argument(Expr& call) {
     next();
     next();
     HEARTH_ASSIGN(keyword.value, parse_expression());
-    call.depth = std::max(call.depth, keyword.value->depth + 1);
+    HEARTH_RETURN_IF_ERROR(deepen(call, *keyword.value));
     call.keywords.push_back(std::move(keyword));
     return {};
   }

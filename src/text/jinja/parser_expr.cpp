@@ -23,14 +23,15 @@ ExprPtr Parser::make_constant(Constant value, int32_t line) {
   return expr;
 }
 
+Status Parser::deepen(Expr& parent, const Expr& child) const {
+  parent.depth = std::max(parent.depth, child.depth + 1);
+  if (parent.depth <= kMaxDepth) return {};
+  return fail(ErrorCode::kTooLarge, "chat template, line ", parent.line, ": an expression nested more than ",
+              kMaxDepth, " levels deep");
+}
+
 Status Parser::adopt(Expr& parent, ExprPtr child) const {
-  if (child != nullptr) {
-    parent.depth = std::max(parent.depth, child->depth + 1);
-    if (parent.depth > kMaxDepth) {
-      return fail(ErrorCode::kTooLarge, "chat template, line ", parent.line,
-                  ": an expression nested more than ", kMaxDepth, " levels deep");
-    }
-  }
+  if (child != nullptr) HEARTH_RETURN_IF_ERROR(deepen(parent, *child));
   parent.children.push_back(std::move(child));
   return {};
 }

@@ -107,7 +107,9 @@ class Parser {
 
   ExprPtr make(ExprKind kind, int32_t line) const;
   ExprPtr make_constant(Constant value, int32_t line);
-  /// Adds a child and keeps the depth; kTooLarge when the tree becomes too deep.
+  /// Keeps the depth of a node that gets `child`; kTooLarge when the tree becomes too deep.
+  Status deepen(Expr& parent, const Expr& child) const;
+  /// Adds a child, or the null of one that is not there, and keeps the depth.
   Status adopt(Expr& parent, ExprPtr child) const;
 
   std::vector<LexedToken> tokens_;

@@ -73,7 +73,9 @@ class Resolver {
   Status resolve_callable(const Symbols& symbols, Stmt& stmt);
   Status resolve_inner_body(const Symbols& symbols, Stmt& stmt);
 
-  static constexpr int64_t kMaxCopiedNames = 3'000'000;
+  // Nested ifs keep all their copies at the same time, at some 150 bytes a name. Templates of models need
+  // tens of thousands.
+  static constexpr int64_t kMaxCopiedNames = 300'000;
 
   Template& template_;
   int64_t copied_names_ = 0;

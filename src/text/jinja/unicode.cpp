@@ -158,6 +158,34 @@ void append_lower_at(std::string& out, std::string_view text, size_t begin, size
   }
 }
 
+/// Byte `i` in reading order.
+template <bool kBackwards>
+char read_byte(std::string_view text, size_t i) {
+  return text[kBackwards ? text.size() - 1 - i : i];
+}
+
+/// Knuth-Morris-Pratt, which reads either way without a copy of the text: a split asks again for every part.
+/// How many bytes are read when the first match is complete, or npos. `wanted` is not empty.
+template <bool kBackwards>
+size_t read_to_match(std::string_view text, std::string_view wanted) {
+  if (wanted.size() > text.size()) return std::string_view::npos;
+  std::vector<size_t> border(wanted.size(), 0);
+  for (size_t i = 1, length = 0; i < wanted.size(); ++i) {
+    const char byte = read_byte<kBackwards>(wanted, i);
+    while (length > 0 && byte != read_byte<kBackwards>(wanted, length)) length = border[length - 1];
+    if (byte == read_byte<kBackwards>(wanted, length)) ++length;
+    border[i] = length;
+  }
+  size_t matched = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char byte = read_byte<kBackwards>(text, i);
+    while (matched > 0 && byte != read_byte<kBackwards>(wanted, matched)) matched = border[matched - 1];
+    if (byte == read_byte<kBackwards>(wanted, matched)) ++matched;
+    if (matched == wanted.size()) return i + 1;
+  }
+  return std::string_view::npos;
+}
+
 }  // namespace
 
 char32_t next_code_point(std::string_view text, size_t& position) {
@@ -208,27 +236,14 @@ size_t byte_offset(std::string_view text, int64_t index) {
 size_t find_text(std::string_view text, std::string_view wanted, size_t from) {
   if (from > text.size()) return std::string_view::npos;
   if (wanted.size() < kShortSearch) return text.find(wanted, from);
-  // Knuth-Morris-Pratt.
-  std::vector<size_t> border(wanted.size(), 0);
-  for (size_t i = 1, length = 0; i < wanted.size(); ++i) {
-    while (length > 0 && wanted[i] != wanted[length]) length = border[length - 1];
-    if (wanted[i] == wanted[length]) ++length;
-    border[i] = length;
-  }
-  size_t matched = 0;
-  for (size_t i = from; i < text.size(); ++i) {
-    while (matched > 0 && text[i] != wanted[matched]) matched = border[matched - 1];
-    if (text[i] == wanted[matched]) ++matched;
-    if (matched == wanted.size()) return i + 1 - matched;
-  }
-  return std::string_view::npos;
+  const size_t read = read_to_match<false>(text.substr(from), wanted);
+  return read == std::string_view::npos ? read : from + read - wanted.size();
 }
 
 size_t rfind_text(std::string_view text, std::string_view wanted) {
   if (wanted.size() < kShortSearch) return text.rfind(wanted);
-  const std::string mirrored(text.rbegin(), text.rend());
-  const size_t at = find_text(mirrored, std::string(wanted.rbegin(), wanted.rend()));
-  return at == std::string_view::npos ? at : text.size() - at - wanted.size();
+  const size_t read = read_to_match<true>(text, wanted);
+  return read == std::string_view::npos ? read : text.size() - read;
 }
 
 bool is_space(char32_t c) {

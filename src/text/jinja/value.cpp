@@ -15,6 +15,7 @@ constexpr int64_t kObjectOverhead =
     48;                             // what an allocator and a vector header cost beside the contents, roughly
 constexpr size_t kIndexedFrom = 9;  // smaller dicts are searched linearly
 constexpr uint64_t kTupleSeed = 0x9E3779B97F4A7C15u;
+constexpr size_t kComparedPerUnit = 64;  // bytes of two texts, in units of Heap::work
 
 }  // namespace
 
@@ -197,6 +198,14 @@ bool equal_numbers(const Value& a, const Value& b) {
   return real >= -0x1p63 && real < 0x1p63 && std::floor(real) == real && static_cast<int64_t>(real) == whole;
 }
 
+bool equal_texts(const Value& a, const Value& b) {
+  if (a.object() == b.object()) return true;
+  const std::string& left = text_of(a);
+  const std::string& right = text_of(b);
+  return left.size() == right.size() &&
+         a.object()->heap->work(static_cast<int64_t>(1 + left.size() / kComparedPerUnit)) && left == right;
+}
+
 bool equal_dicts(const Dict& a, const Dict& b, int depth) {
   if (a.entries().size() != b.entries().size()) return false;
   for (const Dict::Entry& entry : a.entries()) {
@@ -226,7 +235,7 @@ bool equal_values(const Value& a, const Value& b, int depth) {
     case Kind::kFunction:
       return a.integer() == b.integer();
     case Kind::kString:
-      return text_of(a) == text_of(b);
+      return equal_texts(a, b);
     case Kind::kList:
     case Kind::kTuple: {
       const std::vector<Value>& left = items_of(a);

@@ -70,27 +70,54 @@ class Heap {
   Heap& operator=(const Heap&) = delete;
   ~Heap();
 
-  int64_t live_bytes() const { return live_bytes_; }
+  /// Of values, and of what is held beside them.
+  int64_t live_bytes() const { return live_bytes_ + held_bytes_; }
   void account(Object& object, int64_t bytes) {
     object.bytes += bytes;
     live_bytes_ += bytes;
   }
+  /// Memory that is in no value yet or any more: a copy being walked, a text being put together. A negative
+  /// number gives it back.
+  void hold(int64_t bytes) { held_bytes_ += bytes; }
   void reclaim(Object* object);
 
   /// Comparing nested containers can take exponentially long (a list that holds the same list twice, and so
-  /// on): each pair of items takes one unit. Below 0 everything compares unequal, and the render ends with an
+  /// on), and so can many pairs of long texts: each pair of items takes one unit, each pair of texts one for
+  /// every kComparedPerUnit bytes more. Below 0 everything compares unequal, and the render ends with an
   /// error.
   void set_work(int64_t units) { work_left_ = units; }
   int64_t work_left() const { return work_left_; }
-  bool work() { return --work_left_ >= 0; }
+  bool work(int64_t units = 1) {
+    work_left_ -= units;
+    return work_left_ >= 0;
+  }
 
  private:
   friend struct Mutable;
   int64_t live_bytes_ = 0;
+  int64_t held_bytes_ = 0;
   int64_t work_left_ = 0;
   bool reclaiming_ = false;
   std::vector<Object*> dead_;
   Mutable* mutables_ = nullptr;
+};
+
+/// Holds memory of a heap for its lifetime (Heap::hold).
+class HeldBytes {
+ public:
+  explicit HeldBytes(Heap& heap, size_t bytes = 0) : heap_(heap) { set(bytes); }
+  ~HeldBytes() { set(0); }
+  HeldBytes(const HeldBytes&) = delete;
+  HeldBytes& operator=(const HeldBytes&) = delete;
+  /// From now on so many, instead of those before.
+  void set(size_t bytes) {
+    heap_.hold(static_cast<int64_t>(bytes) - held_);
+    held_ = static_cast<int64_t>(bytes);
+  }
+
+ private:
+  Heap& heap_;
+  int64_t held_ = 0;
 };
 
 /// 16 bytes: a kind and a number or a counted pointer.
@@ -218,7 +245,9 @@ class Dict : public Object {
 };
 
 struct Namespace : Mutable {
-  explicit Namespace(Heap& owner) : Mutable(owner, Kind::kNamespace) {}
+  explicit Namespace(Heap& owner) : Mutable(owner, Kind::kNamespace) {
+    owner.account(*this, static_cast<int64_t>(sizeof(Namespace)));
+  }
   void clear() override { attributes.clear(); }
   std::vector<std::pair<std::string, Value>> attributes;
 };
@@ -239,7 +268,9 @@ enum class ViewKind : uint8_t { kKeys, kValues, kItems };
 
 struct View : Object {
   View(Heap& owner, Value viewed, ViewKind what)
-      : Object(owner, Kind::kView), dict(std::move(viewed)), part(what) {}
+      : Object(owner, Kind::kView), dict(std::move(viewed)), part(what) {
+    owner.account(*this, static_cast<int64_t>(sizeof(View)));
+  }
   Value dict;
   ViewKind part;
 };
@@ -248,20 +279,26 @@ struct MethodEntry;  // one row of the method tables (methods.h)
 
 struct Method : Object {
   Method(Heap& owner, Value receiver, const MethodEntry* row)
-      : Object(owner, Kind::kMethod), self(std::move(receiver)), entry(row) {}
+      : Object(owner, Kind::kMethod), self(std::move(receiver)), entry(row) {
+    owner.account(*this, static_cast<int64_t>(sizeof(Method)));
+  }
   Value self;
   const MethodEntry* entry;
 };
 
 struct Cycler : Mutable {
-  Cycler(Heap& owner, std::vector<Value> values) : Mutable(owner, Kind::kCycler), items(std::move(values)) {}
+  Cycler(Heap& owner, std::vector<Value> values) : Mutable(owner, Kind::kCycler), items(std::move(values)) {
+    owner.account(*this, static_cast<int64_t>(sizeof(Cycler) + items.capacity() * sizeof(Value)));
+  }
   void clear() override { items.clear(); }
   std::vector<Value> items;
   size_t position = 0;
 };
 
 struct Joiner : Object {
-  Joiner(Heap& owner, Value text) : Object(owner, Kind::kJoiner), separator(std::move(text)) {}
+  Joiner(Heap& owner, Value text) : Object(owner, Kind::kJoiner), separator(std::move(text)) {
+    owner.account(*this, static_cast<int64_t>(sizeof(Joiner)));
+  }
   Value separator;
   bool used = false;
 };
