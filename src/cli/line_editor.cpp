@@ -2,8 +2,12 @@
 #include "cli/line_editor.h"
 
 #include <histedit.h>
+#include <poll.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cwchar>
 
 #include "cli/console.h"
 
@@ -25,6 +29,34 @@ const char* current_prompt(EditLine* editor) {
   return static_cast<std::string*>(data)->c_str();
 }
 
+/// Waits for a byte on standard input; false when a signal came. The wait looks up now and then, because a
+/// signal just before a read would not end it.
+bool wait_for_input() {
+  constexpr int kLookUp_ms = 100;
+  pollfd input{STDIN_FILENO, POLLIN, 0};
+  while (!interrupted().load()) {
+    if (poll(&input, 1, kLookUp_ms) > 0) return true;
+  }
+  errno = EINTR;
+  return false;
+}
+
+/// One character for the editor: 1, 0 at the end of input, -1 when interrupted. What is no character is
+/// skipped.
+int read_character(EditLine*, wchar_t* out) {
+  std::mbstate_t state{};
+  while (wait_for_input()) {
+    char byte = 0;
+    const ssize_t got = read(STDIN_FILENO, &byte, 1);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (got <= 0) return static_cast<int>(got);
+    const size_t used = std::mbrtowc(out, &byte, 1, &state);
+    if (used == static_cast<size_t>(-1)) state = {};
+    if (used <= 1) return 1;
+  }
+  return -1;
+}
+
 }  // namespace
 
 LineEditor::LineEditor(bool editing) : impl_(std::make_unique<Impl>()) {
@@ -36,6 +68,7 @@ LineEditor::LineEditor(bool editing) : impl_(std::make_unique<Impl>()) {
   history(impl_->history, &event, H_SETSIZE, kHistoryLines);
   el_set(impl_->editor, EL_CLIENTDATA, &impl_->prompt);
   el_set(impl_->editor, EL_PROMPT, current_prompt);
+  el_set(impl_->editor, EL_GETCFN, read_character);
   el_set(impl_->editor, EL_EDITOR, "emacs");
   el_set(impl_->editor, EL_HIST, history, impl_->history);
 }

@@ -87,6 +87,7 @@ class Chat(unittest.TestCase):
         terminal = Terminal("chat", *arguments)
         self.terminals.append(terminal)
         terminal.wait_for("/help lists the commands")
+        terminal.wait_for("> ")  # the editor reads now: what is typed is not echoed twice
         return terminal
 
     def save(self, terminal):
@@ -108,7 +109,6 @@ class Chat(unittest.TestCase):
 
     def test_two_ctrl_c_at_the_prompt_leave(self):
         terminal = self.chat(DEVICE)
-        terminal.wait_for("> ")
         terminal.type("\x03")
         terminal.wait_for("Ctrl-C again or Ctrl-D leaves")
         terminal.type("\x03")
@@ -116,7 +116,6 @@ class Chat(unittest.TestCase):
 
     def test_sigterm_ends_the_chat(self):
         terminal = self.chat(DEVICE)
-        terminal.wait_for("> ")
         os.kill(terminal.process.pid, signal.SIGTERM)
         self.assertEqual(terminal.finish(), 1)
 
