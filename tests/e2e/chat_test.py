@@ -3,6 +3,7 @@ Standard library only.
 
 Usage: chat_test.py HEARTH SOURCE_DIR
 """
+import fcntl
 import json
 import os
 import pathlib
@@ -13,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 
@@ -28,7 +30,7 @@ class Terminal:
         self.primary, secondary = pty.openpty()
         self.process = subprocess.Popen([HEARTH, *map(str, arguments)], stdin=secondary, stdout=secondary, stderr=secondary,
                                         env=dict(os.environ, LC_ALL="C.UTF-8", TERM="xterm"), start_new_session=True,
-                                        preexec_fn=lambda: __import__("fcntl").ioctl(0, __import__("termios").TIOCSCTTY, 0))
+                                        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
         os.close(secondary)
         self.seen = ""
 
@@ -42,6 +44,16 @@ class Terminal:
             except OSError:  # the other end is closed
                 return False
         return True
+
+    def wait_for_editor(self):
+        """Until the line editor reads: it prints its prompt a moment before it takes the terminal, and what is typed between
+        the two is echoed twice or, as Ctrl-D, lost."""
+        self.wait_for("> ")
+        end = time.monotonic() + PATIENCE_S
+        while termios.tcgetattr(self.primary)[3] & termios.ICANON:
+            if time.monotonic() > end:
+                raise AssertionError("the editor does not take the terminal")
+            time.sleep(0.01)
 
     def wait_for(self, pattern):
         """Consumes output up to a match of `pattern` and returns it."""
@@ -87,7 +99,7 @@ class Chat(unittest.TestCase):
         terminal = Terminal("chat", *arguments)
         self.terminals.append(terminal)
         terminal.wait_for("/help lists the commands")
-        terminal.wait_for("> ")  # the editor reads now: what is typed is not echoed twice
+        terminal.wait_for_editor()
         return terminal
 
     def save(self, terminal):
@@ -111,6 +123,7 @@ class Chat(unittest.TestCase):
         terminal = self.chat(DEVICE)
         terminal.type("\x03")
         terminal.wait_for("Ctrl-C again or Ctrl-D leaves")
+        terminal.wait_for_editor()
         terminal.type("\x03")
         self.assertEqual(terminal.finish(), 0)
 
@@ -177,7 +190,8 @@ class Chat(unittest.TestCase):
         terminal.type("lock the front door\n")
         terminal.wait_for(re.escape('{"tool":"lock","device":"front door","state":"lock"}'))
         terminal.type("who won the match in lisbon\n")
-        terminal.wait_for(re.escape('{"tool":"escalate","reason":"out_of_scope"}') + r"[^>]*> ")
+        terminal.wait_for(re.escape('{"tool":"escalate","reason":"out_of_scope"}'))
+        terminal.wait_for_editor()
         terminal.type("\x04")
         self.assertEqual(terminal.finish(), 0)
 
