@@ -35,7 +35,7 @@ def main() -> int:
         for model in models:
             for kind in TYPES:
                 out = folder / "converted.gguf"
-                subprocess.run([hearth, "convert", model, str(out), "--type", kind], check=True, capture_output=True)
+                subprocess.run([hearth, "convert", model, str(out), "--type", kind, "--force"], check=True, capture_output=True)
                 ours = subprocess.run([hearth, "run", str(out), "--raw", "--temp", "0", "-n", str(COUNT), "-p", PROMPT],
                                       check=True, capture_output=True).stdout.decode("utf-8", "replace")
                 result = subprocess.run(["node", str(HERE / "llama_cpp_continue.mjs"), peer, str(out), str(COUNT), PROMPT],
