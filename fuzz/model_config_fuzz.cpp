@@ -24,7 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     require_one_line(config.error());
     return 0;
   }
-  const auto spec = model::build_spec(config->metadata, 0, config->tied_output);
+  const auto spec = model::build_spec(config->metadata, 0, config->tied_output.value_or(false));
   if (!spec) require_one_line(spec.error());
   return 0;
 }
