@@ -403,7 +403,10 @@ class PullTest(unittest.TestCase):
         self.assertNotIn("\r", plain)
         self.home = self.folder / "second"
         self.server.throttle = 1_000_000
-        primary, secondary = pty.openpty()
+        try:
+            primary, secondary = pty.openpty()
+        except OSError:  # a container without /dev/pts
+            self.skipTest("SKIPPED: no pseudo-terminals here")
         process = subprocess.Popen([HEARTH, "pull", self.url("paced")], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                    stderr=secondary, env=self.environment())
         os.close(secondary)
