@@ -27,7 +27,7 @@ std::vector<std::byte> encoded(const Format& format, int64_t rows, int64_t cols)
   for (float& value : x) value = static_cast<float>(0.02 * rng.normal());
   const auto row_bytes = static_cast<size_t>(cols / format.block_elems * format.block_bytes);
   std::vector<std::byte> bytes(static_cast<size_t>(rows) * row_bytes);
-  format.encode(x.data(), bytes.data(), distinct * cols);
+  format.encode(x.data(), bytes.data(), distinct * cols, nullptr);
   for (int64_t r = distinct; r < rows; ++r) {
     const int64_t from = r % distinct;
     std::memcpy(bytes.data() + static_cast<size_t>(r) * row_bytes,

@@ -20,8 +20,9 @@ struct Format {
   int32_t block_bytes;
   /// Decodes n values (n % block_elems == 0) to float32, exactly as the format defines them.
   void (*decode)(const std::byte* src, float* dst, int64_t n);
-  /// Encodes n values, round to nearest with a search for the scales; reference quality. Finite input only.
-  void (*encode)(const float* src, std::byte* dst, int64_t n);
+  /// Encodes n values, round to nearest with a search for the scales. Finite input only. `importance` weighs
+  /// the squared error of each of the n values (the mean square of the activation it meets); null: all alike.
+  void (*encode)(const float* src, std::byte* dst, int64_t n, const float* importance);
   /// False when a scale or value among the n is infinite or not a number. Reads only the fields that can be.
   bool (*finite)(const std::byte* src, int64_t n);
   /// Splits n <= kCodesColumns values (whole blocks) into integer codes and scales without loss; nullptr for

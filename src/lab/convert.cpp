@@ -71,7 +71,7 @@ int64_t encode_rows(const Reencoding& job, int64_t chunk_first, int64_t first, i
     std::byte* dst = out + static_cast<uint64_t>(row - chunk_first) * to_bytes;
     if (!job.from->finite(src, columns)) return row;
     job.from->decode(src, values.data(), columns);
-    job.to->encode(values.data(), dst, columns);
+    job.to->encode(values.data(), dst, columns, nullptr);
     // A narrower exponent can turn a finite value into an infinite one.
     if (!job.to->finite(dst, columns)) return row;
   }

@@ -49,7 +49,7 @@ class ConvertTest : public ::testing::Test {
     const kernels::Format* format = kernels::find_format(type);
     auto bytes = std::make_shared<std::vector<std::byte>>(
         static_cast<size_t>(count / format->block_elems * format->block_bytes));
-    format->encode(values.data(), bytes->data(), count);
+    format->encode(values.data(), bytes->data(), count, nullptr);
     source_.tensors.push_back({std::move(name), type, std::move(shape), *bytes, bytes});
     bytes_.push_back(bytes);
   }
@@ -110,7 +110,7 @@ TEST_F(ConvertTest, EveryFormatEqualsItsOwnEncoder) {
       ASSERT_EQ(after.type, format->id);
       const std::vector<float> values = decoded(before);
       std::vector<std::byte> expected(after.data.size());
-      format->encode(values.data(), expected.data(), static_cast<int64_t>(values.size()));
+      format->encode(values.data(), expected.data(), static_cast<int64_t>(values.size()), nullptr);
       EXPECT_TRUE(std::ranges::equal(after.data, expected)) << format->name << " tensor " << i;
     }
   }

@@ -208,6 +208,7 @@ void Forward::output(float* logits) {
   if (frame_.rows == 0) return;
   const int64_t vocab = model_->output().rows();
   const kernels::Product product = {&model_->output(), logits, vocab};
+  if (frame_.observer) frame_.observer->product(model_->output(), frame_.at(Slot::kNormed), frame_.rows);
   kernels::multiply({&product, 1}, frame_.at(Slot::kNormed), frame_.rows, frame_.matmul, *frame_.pool,
                     frame_.priority);
   const float cap = model_->spec().final_softcap;
@@ -219,14 +220,21 @@ void Forward::output(float* logits) {
 void Forward::run(Priority priority, float* logits) {
   frame_.priority = priority;
   if (frame_.rows == 0) return;
+  auto finished = [this](Phase phase) {
+    if (frame_.observer) frame_.observer->finished(phase);
+  };
   embed();
+  finished(Phase::kEmbed);
   rotate();
+  finished(Phase::kRopeAngles);
   for (const auto& step : steps_) {
     step->run(frame_);
+    finished(step->phase());
     if (frame_.rows == 0)
       return;  // no logits wanted: the keys and values of the last layer were all that mattered
   }
   output(logits);
+  finished(Phase::kOutput);
 }
 
 }  // namespace hearth::runtime

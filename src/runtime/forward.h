@@ -40,6 +40,8 @@ class Forward {
   void add(SeqId sequence, std::span<const int32_t> tokens, int64_t position, int64_t outputs);
   /// Computes the batch; logits (rows wanted, vocab) in the order of add().
   void run(Priority priority, float* logits);
+  /// Who looks at every pass from now on; null: nobody. Must outlive its use.
+  void observe(ForwardObserver* observer) { frame_.observer = observer; }
 
  private:
   Forward() = default;

@@ -14,6 +14,7 @@
 #include "kernels/matrix.h"
 #include "kernels/ops/ops.h"
 #include "runtime/kv_cache.h"
+#include "runtime/observer.h"
 
 namespace hearth::runtime {
 
@@ -81,6 +82,7 @@ struct Frame {
   const kernels::Ops* ops = nullptr;
   const kernels::KvFormat* kv_format = nullptr;
   KvCache* cache = nullptr;
+  ForwardObserver* observer = nullptr;  // null: nobody looks
   kernels::MatmulScratch matmul;
   kernels::AttentionScratch attention;
 
@@ -113,6 +115,7 @@ class Step {
  public:
   virtual ~Step() = default;
   virtual void run(Frame& frame) const = 0;
+  virtual Phase phase() const = 0;
   /// Called once before any run: takes what decode steps of so many sequences of such a context will need.
   virtual void reserve(Frame& /*frame*/, int64_t /*context_tokens*/, int64_t /*sequences*/) const {}
 };

@@ -226,6 +226,8 @@ std::span<const float> Runtime::logits(size_t chunk) const {
   return {impl.logits.data() + impl.first_row[chunk] * impl.vocab, static_cast<size_t>(rows * impl.vocab)};
 }
 
+void Runtime::observe(ForwardObserver* observer) { impl_->forward->observe(observer); }
+
 int64_t Runtime::vocabulary() const { return impl_->vocab; }
 const RuntimeOptions& Runtime::options() const { return impl_->options; }
 int64_t Runtime::free_tokens() const { return impl_->cache->free_tokens(); }

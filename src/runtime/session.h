@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "base/thread_pool.h"
 #include "model/model.h"
+#include "runtime/observer.h"
 #include "runtime/sequence.h"
 
 namespace hearth::runtime {
@@ -93,6 +94,9 @@ class Runtime {
   /// Logits of chunk `chunk` of the last forward: (rows, vocabulary) row-major, rows = 0, 1 or all tokens of
   /// the chunk by its LogitsWanted. Valid until the next call of forward.
   std::span<const float> logits(size_t chunk) const;
+
+  /// Who looks at every forward from now on; null: nobody. Must outlive its use.
+  void observe(ForwardObserver* observer);
 
   int64_t vocabulary() const;
   const RuntimeOptions& options() const;

@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -107,6 +109,34 @@ class SessionTest : public testing::TestWithParam<ArchCase> {
   TestModel model_ = make_test_model(GetParam().options, pool_);
   std::vector<int32_t> tokens_ = random_tokens(100, GetParam().options.vocab, 3);
 };
+
+/// Every matrix is told once per pass with the rows it gets, and looking changes nothing.
+TEST_P(SessionTest, AnObserverSeesEveryProduct) {
+  struct Counter : ForwardObserver {
+    void product(const kernels::Matrix& weights, const float* x, int64_t n) override {
+      ++products;
+      for (int64_t i = 0; i < n * weights.cols(); ++i) finite = finite && std::isfinite(x[i]);
+    }
+    void finished(Phase phase) override { ++ended[static_cast<size_t>(phase)]; }
+    int64_t products = 0;
+    bool finite = true;
+    std::array<int64_t, kPhases> ended{};
+  } counter;
+  int64_t matrices = 1;  // the output
+  for (size_t i = 0; i < model_.model->spec().layers.size(); ++i) {
+    for (int w = 0; w < model::kWeights; ++w) {
+      matrices += model_.model->layer(static_cast<int64_t>(i)).matrix(static_cast<model::Weight>(w)) ? 1 : 0;
+    }
+  }
+  const std::vector<int32_t> tokens = {1, 2, 3, 4, 5};
+  const auto alone = runtime("f32");
+  const auto watched = runtime("f32");
+  watched->observe(&counter);
+  EXPECT_EQ(feed_fresh(*watched, tokens, 5), feed_fresh(*alone, tokens, 5));
+  EXPECT_EQ(counter.products, matrices);
+  EXPECT_TRUE(counter.finite);
+  for (const int64_t n : counter.ended) EXPECT_GE(n, 1);
+}
 
 TEST_P(SessionTest, EqualsTheInterpreterInDouble) {
   expect_close(feed_fresh(*runtime("f32"), tokens_, 100), tokens_, 0);

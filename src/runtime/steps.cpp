@@ -21,6 +21,9 @@ void MultiplyStep::run(Frame& frame) const {
   for (size_t i = 0; i < count_; ++i) {
     products[i] = {outs_[i].weights, frame.at(outs_[i].to), outs_[i].weights->rows()};
   }
+  if (frame.observer) {
+    for (size_t i = 0; i < count_; ++i) frame.observer->product(*outs_[i].weights, frame.at(from_), frame.rows);
+  }
   kernels::multiply({products.data(), count_}, frame.at(from_), frame.rows, frame.matmul, *frame.pool,
                     frame.priority);
 }

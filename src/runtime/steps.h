@@ -18,6 +18,7 @@ class MultiplyStep final : public Step {
   };
   MultiplyStep(Slot from, std::initializer_list<Out> outs);
   void run(Frame& frame) const override;
+  Phase phase() const override { return Phase::kProduct; }
 
  private:
   Slot from_;
@@ -38,6 +39,7 @@ class ResidualNormStep final : public Step {
   };
   ResidualNormStep(int64_t dim, float eps, Norms norms) : dim_(dim), eps_(eps), norms_(norms) {}
   void run(Frame& frame) const override;
+  Phase phase() const override { return Phase::kNorm; }
 
  private:
   int64_t dim_;
@@ -52,6 +54,7 @@ class ActivateStep final : public Step {
                std::span<const float> up_bias)
       : width_(width), activation_(activation), gated_(gated), gate_bias_(gate_bias), up_bias_(up_bias) {}
   void run(Frame& frame) const override;
+  Phase phase() const override { return Phase::kActivation; }
 
  private:
   int64_t width_;
@@ -66,6 +69,7 @@ class NarrowStep final : public Step {
  public:
   NarrowStep(int64_t dim, int64_t mixed_width) : dim_(dim), mixed_width_(mixed_width) {}
   void run(Frame& frame) const override;
+  Phase phase() const override { return Phase::kNorm; }
 
  private:
   int64_t dim_;

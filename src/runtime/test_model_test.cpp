@@ -291,7 +291,7 @@ io::TensorFile make_test_file(const TestModelOptions& options) {
       const kernels::Format& format = *options.format;
       auto bytes = std::make_shared<std::vector<std::byte>>(
           static_cast<size_t>(count / format.block_elems * format.block_bytes));
-      format.encode(values->data(), bytes->data(), count);
+      format.encode(values->data(), bytes->data(), count, nullptr);
       file.tensors.push_back({need.name, format.id, need.shape, std::span(*bytes), bytes});
     } else {
       file.tensors.push_back(

@@ -36,7 +36,7 @@ std::vector<float> normal_values(int64_t n, uint64_t seed) {
 std::vector<std::byte> encoded(const Format& format, const std::vector<float>& x) {
   std::vector<std::byte> bytes(x.size() / static_cast<size_t>(format.block_elems) *
                                static_cast<size_t>(format.block_bytes));
-  format.encode(x.data(), bytes.data(), static_cast<int64_t>(x.size()));
+  format.encode(x.data(), bytes.data(), static_cast<int64_t>(x.size()), nullptr);
   return bytes;
 }
 

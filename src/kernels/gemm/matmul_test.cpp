@@ -32,7 +32,7 @@ Weights make_weights(const Format& format, int64_t rows, int64_t cols, uint64_t 
   for (float& value : x) value = static_cast<float>(0.05 * rng.normal());
   Weights w{&format, rows, cols, {}, {}};
   w.disk.resize(x.size() / static_cast<size_t>(format.block_elems) * static_cast<size_t>(format.block_bytes));
-  format.encode(x.data(), w.disk.data(), rows * cols);
+  format.encode(x.data(), w.disk.data(), rows * cols, nullptr);
   w.decoded.resize(x.size());
   format.decode(w.disk.data(), w.decoded.data(), rows * cols);
   return w;

@@ -121,7 +121,7 @@ TEST(Tiles, SubnormalScalesAreExact) {
     for (float& v : x) v = static_cast<float>(rng.normal() * 1e-5);
     std::vector<std::byte> disk(x.size() / static_cast<size_t>(format->block_elems) *
                                 static_cast<size_t>(format->block_bytes));
-    format->encode(x.data(), disk.data(), static_cast<int64_t>(x.size()));
+    format->encode(x.data(), disk.data(), static_cast<int64_t>(x.size()), nullptr);
     std::vector<float> decoded(x.size());
     format->decode(disk.data(), decoded.data(), static_cast<int64_t>(x.size()));
     const Tile& tile = *find_tile(format->tile);

@@ -26,6 +26,7 @@ class PrepareStep final : public Step {
     if (context.rope) rope_kind_ = context.rope->kind;
   }
 
+  Phase phase() const override { return Phase::kPrepareKv; }
   void run(Frame& frame) const override {
     const int64_t per_token = (group_ + 2) * spec_.head_dim_k;  // floats of one KV head and its queries
     const int64_t tokens_per_piece = frame.rows / static_cast<int64_t>(frame.pieces.size());
@@ -110,6 +111,7 @@ class AttendStep final : public Step {
     shape_.window = spec.window;
   }
 
+  Phase phase() const override { return Phase::kAttention; }
   void run(Frame& frame) const override {
     const int64_t heads = int64_t{shape_.kv_heads} * shape_.group;
     const int64_t q_width = heads * shape_.dims.dim_k;

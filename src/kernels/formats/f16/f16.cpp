@@ -18,7 +18,7 @@ void decode(const std::byte* src, float* dst, int64_t n) {
   for (int64_t i = 0; i < n; ++i) dst[i] = half_to_float(bits_at(src, i));
 }
 
-void encode(const float* src, std::byte* dst, int64_t n) {
+void encode(const float* src, std::byte* dst, int64_t n, const float* /*importance*/) {
   for (int64_t i = 0; i < n; ++i) {
     const uint16_t bits = float_to_half(src[i]);
     std::memcpy(dst + 2 * i, &bits, sizeof(bits));

@@ -12,7 +12,7 @@ void decode(const std::byte* src, float* dst, int64_t n) {
   std::memcpy(dst, src, static_cast<size_t>(n) * sizeof(float));
 }
 
-void encode(const float* src, std::byte* dst, int64_t n) {
+void encode(const float* src, std::byte* dst, int64_t n, const float* /*importance*/) {
   std::memcpy(dst, src, static_cast<size_t>(n) * sizeof(float));
 }
 

@@ -37,7 +37,7 @@ void decode(const std::byte* src, float* dst, int64_t n) {
   }
 }
 
-void encode(const float* src, std::byte* dst, int64_t n) {
+void encode(const float* src, std::byte* dst, int64_t n, const float* /*importance*/) {
   for (int64_t b = 0; b < n / kBlock; ++b) {
     const float* x = src + b * kBlock;
     Block block;

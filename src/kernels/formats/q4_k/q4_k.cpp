@@ -102,7 +102,7 @@ void encode_block(const float* x, Block& block) {
   }
 }
 
-void encode(const float* src, std::byte* dst, int64_t n) {
+void encode(const float* src, std::byte* dst, int64_t n, const float* /*importance*/) {
   for (int64_t b = 0; b < n / kBlock; ++b) {
     Block block;
     encode_block(src + b * kBlock, block);
