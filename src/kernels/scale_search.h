@@ -92,4 +92,42 @@ inline ScaleMin search_scale_min(const float* x, int n, int levels) {
   return best;
 }
 
+/// The index of the nearest of sixteen rising values.
+inline int nearest_value(const int8_t* values, float v) {
+  int best = 0;
+  for (int q = 1; q < 16; ++q) {
+    if (v > 0.5f * static_cast<float>(values[q - 1] + values[q])) best = q;
+  }
+  return best;
+}
+
+/// The s that minimises sum_k (x[k] - s * values[q[k]])^2, q[k] being the nearest; 0 when all x are 0.
+inline float search_table_scale(const float* x, int n, const int8_t* values) {
+  float extreme = 0;
+  for (int k = 0; k < n; ++k) {
+    if (std::fabs(x[k]) > std::fabs(extreme)) extreme = x[k];
+  }
+  if (!(std::fabs(extreme) > 1e-30f)) return 0;
+  float best_scale = 0;
+  float best_gain = -1;
+  for (int end : {0, 15}) {
+    for (int step = -9; step <= 9; ++step) {
+      const float inverse =
+          static_cast<float>(values[end]) * (1 + 0.02f * static_cast<float>(step)) / extreme;
+      float xq = 0;
+      float qq = 0;
+      for (int k = 0; k < n; ++k) {
+        const float v = values[nearest_value(values, x[k] * inverse)];
+        xq += x[k] * v;
+        qq += v * v;
+      }
+      if (qq > 0 && xq * xq > best_gain * qq) {
+        best_gain = xq * xq / qq;
+        best_scale = xq / qq;
+      }
+    }
+  }
+  return best_scale;
+}
+
 }  // namespace hearth::kernels

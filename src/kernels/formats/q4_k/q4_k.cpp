@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kernels/format.h"
+#include "kernels/formats/bits.h"
 #include "kernels/half.h"
 #include "kernels/scale_search.h"
 
@@ -25,31 +26,6 @@ Block load(const std::byte* src, int64_t index) {
   Block block;
   std::memcpy(&block, src + index * static_cast<int64_t>(sizeof(Block)), sizeof(Block));
   return block;
-}
-
-struct GroupScale {
-  uint8_t scale;
-  uint8_t min;
-};
-
-/// The 6-bit scale and minimum of group g: groups 0..3 lie in the low six bits of bytes g and g + 4,
-/// groups 4..7 have their low four bits in the nibbles of byte g + 4 and their top two in the spare bits of
-/// bytes g - 4 and g.
-GroupScale group_scale(const uint8_t* s, int g) {
-  if (g < 4) return {static_cast<uint8_t>(s[g] & 63), static_cast<uint8_t>(s[g + 4] & 63)};
-  return {static_cast<uint8_t>((s[g + 4] & 15) | ((s[g - 4] >> 6) << 4)),
-          static_cast<uint8_t>((s[g + 4] >> 4) | ((s[g] >> 6) << 4))};
-}
-
-void put_group_scale(uint8_t* s, int g, unsigned scale, unsigned min) {
-  if (g < 4) {
-    s[g] = static_cast<uint8_t>(s[g] | scale);
-    s[g + 4] = static_cast<uint8_t>(s[g + 4] | min);
-  } else {
-    s[g + 4] = static_cast<uint8_t>((scale & 15) | ((min & 15) << 4));
-    s[g - 4] = static_cast<uint8_t>(s[g - 4] | ((scale >> 4) << 6));
-    s[g] = static_cast<uint8_t>(s[g] | ((min >> 4) << 6));
-  }
 }
 
 /// Code k: 64-column chunk c holds its first 32 codes in the low nibbles of bytes 32c.., the next 32 in the

@@ -1,0 +1,61 @@
+// Q4_1: 32 four-bit codes, a binary16 scale and offset: w = d * q + m. Byte j holds weight j (low nibble) and
+// j + 16 (high). Source: ggml block_q4_1. Must not know who computes with it.
+#include <algorithm>
+
+#include "kernels/format.h"
+#include "kernels/formats/bits.h"
+#include "kernels/half.h"
+#include "kernels/scale_search.h"
+
+namespace hearth::kernels {
+namespace {
+
+constexpr int kBlock = 32;
+constexpr int kLevels = 15;
+
+struct Block {
+  uint16_t d;
+  uint16_t m;
+  uint8_t q[kBlock / 2];
+};
+static_assert(sizeof(Block) == 20);
+
+void decode(const std::byte* src, float* dst, int64_t n) {
+  int8_t q[kBlock];
+  for (int64_t b = 0; b < n / kBlock; ++b) {
+    const auto block = load_block<Block>(src, b);
+    const float d = half_to_float(block.d);
+    const float m = half_to_float(block.m);
+    unpack_nibbles(block.q, kBlock / 2, q);
+    for (int k = 0; k < kBlock; ++k) dst[b * kBlock + k] = d * static_cast<float>(q[k]) + m;
+  }
+}
+
+void encode(const float* src, std::byte* dst, int64_t n, const float* /*importance*/) {
+  int8_t q[kBlock];
+  for (int64_t b = 0; b < n / kBlock; ++b) {
+    const float* x = src + b * kBlock;
+    const auto [low, high] = std::minmax_element(x, x + kBlock);
+    Block block;
+    block.d = float_to_half(std::min((*high - *low) / kLevels, 65504.0f));
+    block.m = float_to_half(std::clamp(*low, -65504.0f, 65504.0f));
+    const float d = half_to_float(block.d);
+    const float m = half_to_float(block.m);
+    for (int k = 0; k < kBlock; ++k) {
+      q[k] = static_cast<int8_t>(d > 0 ? round_to((x[k] - m) / d, 0, kLevels) : 0);
+    }
+    pack_nibbles(q, kBlock / 2, block.q);
+    store_block(block, dst, b);
+  }
+}
+
+bool finite(const std::byte* src, int64_t n) { return finite_d_and<Block, &Block::m>(src, n / kBlock); }
+
+}  // namespace
+
+const Format& format_q4_1() {
+  static constexpr Format kFormat = {3, "Q4_1", kBlock, sizeof(Block), decode, encode, finite, nullptr, ""};
+  return kFormat;
+}
+
+}  // namespace hearth::kernels

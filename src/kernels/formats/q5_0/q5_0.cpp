@@ -1,0 +1,58 @@
+// Q5_0: 32 five-bit codes and one binary16 scale, w = d * (q - 16). Byte j holds weight j (low nibble) and
+// j + 16 (high), bit i of qh the fifth bit of weight i. Source: ggml block_q5_0. Must not know who computes
+// with it.
+#include <algorithm>
+
+#include "kernels/format.h"
+#include "kernels/formats/bits.h"
+#include "kernels/half.h"
+#include "kernels/scale_search.h"
+
+namespace hearth::kernels {
+namespace {
+
+constexpr int kBlock = 32;
+constexpr int kZero = 16;
+
+struct Block {
+  uint16_t d;
+  uint8_t qh[4];
+  uint8_t q[kBlock / 2];
+};
+static_assert(sizeof(Block) == 22);
+
+void decode(const std::byte* src, float* dst, int64_t n) {
+  int8_t q[kBlock];
+  for (int64_t b = 0; b < n / kBlock; ++b) {
+    const auto block = load_block<Block>(src, b);
+    const float d = half_to_float(block.d);
+    unpack_fives(block.q, block.qh, q);
+    for (int k = 0; k < kBlock; ++k) dst[b * kBlock + k] = d * static_cast<float>(q[k] - kZero);
+  }
+}
+
+void encode(const float* src, std::byte* dst, int64_t n, const float* /*importance*/) {
+  int8_t q[kBlock];
+  for (int64_t b = 0; b < n / kBlock; ++b) {
+    const float* x = src + b * kBlock;
+    Block block;
+    block.d = float_to_half(std::clamp(search_scale(x, kBlock, -kZero, kZero - 1), -65504.0f, 65504.0f));
+    const float d = half_to_float(block.d);
+    for (int k = 0; k < kBlock; ++k) {
+      q[k] = static_cast<int8_t>((d != 0 ? round_to(x[k] / d, -kZero, kZero - 1) : 0) + kZero);
+    }
+    pack_fives(q, block.q, block.qh);
+    store_block(block, dst, b);
+  }
+}
+
+bool finite(const std::byte* src, int64_t n) { return finite_d<Block>(src, n / kBlock); }
+
+}  // namespace
+
+const Format& format_q5_0() {
+  static constexpr Format kFormat = {6, "Q5_0", kBlock, sizeof(Block), decode, encode, finite, nullptr, ""};
+  return kFormat;
+}
+
+}  // namespace hearth::kernels

@@ -1,0 +1,111 @@
+// Q5_K: 256 five-bit codes; per 32 a 6-bit scale and minimum, per 256 a binary16 scale of each: w = d*sc*q -
+// dmin*m. Source: ggml block_q5_K. Must not know who computes with it.
+#include <algorithm>
+
+#include "kernels/format.h"
+#include "kernels/formats/bits.h"
+#include "kernels/half.h"
+#include "kernels/scale_search.h"
+
+namespace hearth::kernels {
+namespace {
+
+constexpr int kBlock = 256;
+constexpr int kGroups = 8;
+constexpr int kLevels = 31;
+
+struct Block {
+  uint16_t d;
+  uint16_t dmin;
+  uint8_t scales[12];
+  uint8_t qh[kBlock / 8];
+  uint8_t q[kBlock / 2];
+};
+static_assert(sizeof(Block) == 176);
+
+/// Chunk c of 64 columns: its first 32 codes in the low nibbles of bytes 32c.., the next 32 in the high ones,
+/// their fifth bits in bits 2c and 2c + 1 of qh.
+void unpack(const Block& block, int8_t* q) {
+  for (int c = 0; c < kBlock / 64; ++c) {
+    unpack_nibbles(block.q + 32 * c, 32, q + 64 * c);
+    for (int k = 0; k < 64; ++k) {
+      const int fifth = (block.qh[k % 32] >> (2 * c + k / 32)) & 1;
+      q[64 * c + k] = static_cast<int8_t>(q[64 * c + k] | (fifth << 4));
+    }
+  }
+}
+
+void pack(const int8_t* q, Block& block) {
+  std::memset(block.qh, 0, sizeof(block.qh));
+  for (int c = 0; c < kBlock / 64; ++c) {
+    pack_nibbles(q + 64 * c, 32, block.q + 32 * c);
+    for (int k = 0; k < 64; ++k) {
+      uint8_t& byte = block.qh[k % 32];
+      byte = static_cast<uint8_t>(byte | ((q[64 * c + k] >> 4) << (2 * c + k / 32)));
+    }
+  }
+}
+
+void decode(const std::byte* src, float* dst, int64_t n) {
+  int8_t q[kBlock];
+  for (int64_t b = 0; b < n / kBlock; ++b) {
+    const auto block = load_block<Block>(src, b);
+    const float d = half_to_float(block.d);
+    const float dmin = half_to_float(block.dmin);
+    unpack(block, q);
+    for (int g = 0; g < kGroups; ++g) {
+      const GroupScale gs = group_scale(block.scales, g);
+      const float scale = d * static_cast<float>(gs.scale);
+      const float min = dmin * static_cast<float>(gs.min);
+      float* out = dst + b * kBlock + g * 32;
+      for (int k = 0; k < 32; ++k) out[k] = scale * static_cast<float>(q[g * 32 + k]) - min;
+    }
+  }
+}
+
+void encode_block(const float* x, Block& block) {
+  ScaleMin fits[kGroups];
+  float largest_scale = 0;
+  float largest_min = 0;
+  for (int g = 0; g < kGroups; ++g) {
+    fits[g] = search_scale_min(x + 32 * g, 32, kLevels);
+    largest_scale = std::max(largest_scale, fits[g].scale);
+    largest_min = std::max(largest_min, fits[g].min);
+  }
+  block = Block{};
+  block.d = float_to_half(std::min(largest_scale / 63.0f, 65504.0f));
+  block.dmin = float_to_half(std::min(largest_min / 63.0f, 65504.0f));
+  const float d = half_to_float(block.d);
+  const float dmin = half_to_float(block.dmin);
+  int8_t q[kBlock];
+  for (int g = 0; g < kGroups; ++g) {
+    const int scale = d > 0 ? round_to(fits[g].scale / d, 0, 63) : 0;
+    const int min = dmin > 0 ? round_to(fits[g].min / dmin, 0, 63) : 0;
+    put_group_scale(block.scales, g, static_cast<unsigned>(scale), static_cast<unsigned>(min));
+    const float step = d * static_cast<float>(scale);
+    const float offset = dmin * static_cast<float>(min);
+    for (int k = 32 * g; k < 32 * g + 32; ++k) {
+      q[k] = static_cast<int8_t>(step > 0 ? round_to((x[k] + offset) / step, 0, kLevels) : 0);
+    }
+  }
+  pack(q, block);
+}
+
+void encode(const float* src, std::byte* dst, int64_t n, const float* /*importance*/) {
+  for (int64_t b = 0; b < n / kBlock; ++b) {
+    Block block;
+    encode_block(src + b * kBlock, block);
+    store_block(block, dst, b);
+  }
+}
+
+bool finite(const std::byte* src, int64_t n) { return finite_d_and<Block, &Block::dmin>(src, n / kBlock); }
+
+}  // namespace
+
+const Format& format_q5_k() {
+  static constexpr Format kFormat = {13, "Q5_K", kBlock, sizeof(Block), decode, encode, finite, nullptr, ""};
+  return kFormat;
+}
+
+}  // namespace hearth::kernels
