@@ -107,7 +107,8 @@ Result<std::unique_ptr<LocalModel>> LocalModel::load(OpenedModel opened, const L
                                         chat_template.error().message, "; a raw prompt works (--raw)");
   }
   model->pool_ = std::make_unique<ThreadPool>(options.threads > 0 ? options.threads : available_cpus());
-  HEARTH_ASSIGN(model->model_, model::Model::load(std::move(opened.file), options.precision, *model->pool_));
+  HEARTH_ASSIGN(model->model_, model::Model::load(std::move(opened.file), options.precision, *model->pool_,
+                                                   options.float32_tensors));
   HEARTH_ASSIGN(model->runtime_, runtime::Runtime::create(*model->model_, *model->pool_,
                                                           runtime_options(options, need.plan.context)));
   return model;

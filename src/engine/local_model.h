@@ -35,6 +35,8 @@ struct LoadOptions {
   /// How keys and values are kept: "f16" or "f32".
   std::string kv_format = "f16";
   kernels::Precision precision = kernels::Precision::kFast;
+  /// Tensors whose products are computed in float32 although the rest is fast ("blk.3.ffn_down.weight").
+  std::vector<std::string> float32_tensors;
   int32_t max_sequences = 1;
   int32_t max_batch_tokens = 512;
   /// Load although the plan says that memory will not do.

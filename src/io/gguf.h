@@ -23,6 +23,9 @@ Result<TensorFile> read_gguf(const std::filesystem::path& path, BlockLayoutOf bl
 Result<TensorFile> parse_gguf(std::span<const std::byte> bytes, std::string_view name,
                               BlockLayoutOf block_layout);
 
+/// The files that read_gguf(path) would open, in order; they need not exist.
+std::vector<std::filesystem::path> gguf_parts(const std::filesystem::path& path);
+
 /// A tensor to be written; `produce` is called once, in order, and appends exactly `bytes` bytes through the
 /// sink.
 struct TensorToWrite {

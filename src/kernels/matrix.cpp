@@ -24,7 +24,8 @@ void lower_to(std::atomic<int64_t>& target, int64_t value) {
 
 /// Checks every panel, and packs it if the matrix has a tile; returns the first row with a non-finite value,
 /// or kNoRow.
-int64_t check_and_pack(Matrix::Impl& m, std::span<const std::byte> disk, ThreadPool& pool) {
+int64_t check_and_pack(const Matrix::Impl& m, std::span<const std::byte> disk, std::byte* packed,
+                       ThreadPool& pool) {
   std::atomic<int64_t> bad_row{kNoRow};
   const int64_t panels_per_task = std::max<int64_t>(1, (int64_t{64} << 10) / (m.row_bytes * kPanelRows));
   const int64_t tasks = (m.panels() + panels_per_task - 1) / panels_per_task;
@@ -39,8 +40,8 @@ int64_t check_and_pack(Matrix::Impl& m, std::span<const std::byte> disk, ThreadP
           for (int r = 0; r < rows; ++r) {
             if (!m.format->finite(src + r * m.row_bytes, m.cols)) lower_to(bad_row, first + r);
           }
-          if (m.tile) {
-            m.tile->pack(*m.format, src, m.row_bytes, rows, m.cols, m.packed.get() + panel * m.panel_bytes);
+          if (m.stored) {
+            m.stored->pack(*m.format, src, m.row_bytes, rows, m.cols, packed + panel * m.panel_bytes);
           }
         }
       },
@@ -88,18 +89,20 @@ Result<Matrix> Matrix::create(const Format& format, int64_t rows, int64_t cols,
   impl->rows = rows;
   impl->cols = cols;
   impl->row_bytes = row_bytes;
-  if (precision == Precision::kFast && !format.tile.empty()) impl->tile = find_tile(format.tile);
-  if (impl->tile) {
-    impl->panel_bytes = impl->tile->panel_bytes(cols);
-    impl->packed = allocate_aligned(impl->panel_bytes * impl->panels());
-    if (!impl->packed) {
-      return fail(ErrorCode::kTooLarge, "no memory for ", impl->panel_bytes * impl->panels(),
-                  " bytes of packed weights");
+  if (precision != Precision::kReference && !format.tile.empty()) impl->stored = find_tile(format.tile);
+  if (precision == Precision::kFast) impl->tile = impl->stored;
+  AlignedBytes packed;
+  if (impl->stored) {
+    impl->panel_bytes = impl->stored->panel_bytes(cols);
+    packed = allocate_aligned(impl->packed_bytes());
+    if (!packed) {
+      return fail(ErrorCode::kTooLarge, "no memory for ", impl->packed_bytes(), " bytes of packed weights");
     }
   } else {
     impl->disk = disk;
   }
-  const int64_t bad_row = check_and_pack(*impl, disk, pool);
+  const int64_t bad_row = check_and_pack(*impl, disk, packed.get(), pool);
+  impl->packed = std::move(packed);
   if (bad_row != kNoRow) {
     return fail(ErrorCode::kCorrupt, "row ", bad_row, " holds a ", format.name,
                 " scale or value that is infinite or not a number (NaN)");
@@ -111,17 +114,23 @@ int64_t Matrix::rows() const { return impl_->rows; }
 int64_t Matrix::cols() const { return impl_->cols; }
 const Format& Matrix::format() const { return *impl_->format; }
 
-int64_t Matrix::owned_bytes() const { return impl_->tile ? impl_->panel_bytes * impl_->panels() : 0; }
+int64_t Matrix::owned_bytes() const { return impl_->stored && !impl_->mapped ? impl_->packed_bytes() : 0; }
 
-int64_t Matrix::read_bytes() const { return impl_->tile ? owned_bytes() : impl_->row_bytes * impl_->rows; }
+int64_t Matrix::read_bytes() const {
+  return impl_->stored ? impl_->packed_bytes() : impl_->row_bytes * impl_->rows;
+}
 
 void Matrix::decode_row(int64_t row, float* out) const {
   HEARTH_CHECK(row >= 0 && row < impl_->rows);
-  if (impl_->tile) {
-    const std::byte* panel = impl_->packed.get() + row / kPanelRows * impl_->panel_bytes;
-    impl_->tile->decode_row(panel, static_cast<int>(row % kPanelRows), impl_->cols, out);
+  impl_->decode_row(row, out);
+}
+
+void Matrix::Impl::decode_row(int64_t row, float* out) const {
+  if (stored) {
+    const std::byte* panel = packed.get() + row / kPanelRows * panel_bytes;
+    stored->decode_row(panel, static_cast<int>(row % kPanelRows), cols, out);
   } else {
-    impl_->format->decode(impl_->disk.data() + row * impl_->row_bytes, out, impl_->cols);
+    format->decode(disk.data() + row * row_bytes, out, cols);
   }
 }
 

@@ -16,13 +16,14 @@ namespace hearth::kernels {
 
 enum class Precision {
   kReference,  // float32 activations, float32 accumulation over decoded rows, computed from the bytes on disk
+  kFloat32,    // the same results, computed from the packed tile: for single matrices of a fast model
   kFast,  // packed tile, int8 activations where the tile wants them; falls back to kReference without a tile
 };
 
 /// W: (rows, cols), row-major. Immutable and thread-safe after creation; movable.
 class Matrix {
  public:
-  /// `disk` holds rows * cols / block_elems * block_bytes bytes in `format`. kFast copies into the tile, so
+  /// `disk` holds rows * cols / block_elems * block_bytes bytes in `format`. A packed matrix is a copy, so
   /// the caller may drop the bytes; kReference keeps the span, so the caller keeps them alive. Errors:
   /// kCorrupt (size does not match; non-finite scale or value, with its row), kUnsupported (cols not whole
   /// blocks).

@@ -44,8 +44,13 @@ std::string computable_types() {
 /// Builds one Model.
 class Binder {
  public:
-  Binder(io::TensorFile file, kernels::Precision precision, ThreadPool& pool)
-      : file_(std::move(file)), precision_(precision), pool_(pool), model_(new Model()) {}
+  Binder(io::TensorFile file, kernels::Precision precision, ThreadPool& pool,
+         std::span<const std::string> float32_tensors)
+      : file_(std::move(file)),
+        precision_(precision),
+        pool_(pool),
+        float32_tensors_(float32_tensors),
+        model_(new Model()) {}
 
   Result<std::unique_ptr<Model>> bind() {
     HEARTH_ASSIGN(model_->spec_, spec_of(file_));
@@ -121,11 +126,12 @@ class Binder {
     const bool is_matrix = need.shape.size() == 2;
     if (!is_matrix) return bind_vector(need, tensor, format);
     const int64_t row_bytes = cols / format.block_elems * format.block_bytes;
+    const kernels::Precision precision = precision_of(need.name);
     bool read_later = false;
     for (const Part& part : need.parts) {
       const auto rows = tensor.data.subspan(static_cast<size_t>(part.row * row_bytes),
                                             static_cast<size_t>(part.rows * row_bytes));
-      auto matrix = kernels::Matrix::create(format, part.rows, cols, rows, precision_, pool_);
+      auto matrix = kernels::Matrix::create(format, part.rows, cols, rows, precision, pool_);
       if (!matrix) return Error{matrix.error().code, concat(need.name, ": ", matrix.error().message)};
       read_later = read_later || matrix->owned_bytes() == 0;
       matrix_slot(need, part) = std::move(*matrix);
@@ -136,6 +142,13 @@ class Binder {
       io::MappedFile::release_pages(tensor.data);
     }
     return {};
+  }
+
+  kernels::Precision precision_of(const std::string& name) const {
+    const bool chosen = precision_ == kernels::Precision::kFast &&
+                        std::find(float32_tensors_.begin(), float32_tensors_.end(), name) !=
+                            float32_tensors_.end();
+    return chosen ? kernels::Precision::kFloat32 : precision_;
   }
 
   Status bind_vector(const TensorNeed& need, const io::Tensor& tensor, const kernels::Format& format) {
@@ -181,13 +194,14 @@ class Binder {
   io::TensorFile file_;
   kernels::Precision precision_;
   ThreadPool& pool_;
+  std::span<const std::string> float32_tensors_;
   std::unique_ptr<Model> model_;
   std::vector<io::Tensor*> matches_;  // per need; nullptr: absent
 };
 
 Result<std::unique_ptr<Model>> Model::load(io::TensorFile file, kernels::Precision precision,
-                                           ThreadPool& pool) {
-  return Binder(std::move(file), precision, pool).bind();
+                                           ThreadPool& pool, std::span<const std::string> float32_tensors) {
+  return Binder(std::move(file), precision, pool, float32_tensors).bind();
 }
 
 RopeTable Model::rope_table(int index, int64_t context) const {

@@ -80,10 +80,13 @@ struct RopeTable {
 class Model {
  public:
   /// Takes the file over: keeps the metadata, packs the matrices, and releases tensors (and their mapped
-  /// pages) that packing made superfluous. Errors: kUnsupported (architecture, weight type), kCorrupt (bad
-  /// hyper-parameters; every missing or misshapen tensor in one line; non-finite weights by tensor and row).
+  /// pages) that packing made superfluous. The matrices of `float32_tensors` are computed in float32 although
+  /// the rest is fast; names that the model does not have are no error. Errors: kUnsupported (architecture,
+  /// weight type), kCorrupt (bad hyper-parameters; every missing or misshapen tensor in one line; non-finite
+  /// weights by tensor and row).
   static Result<std::unique_ptr<Model>> load(io::TensorFile file, kernels::Precision precision,
-                                             ThreadPool& pool);
+                                             ThreadPool& pool,
+                                             std::span<const std::string> float32_tensors = {});
 
   const ModelSpec& spec() const { return spec_; }
   const io::Metadata& metadata() const { return metadata_; }

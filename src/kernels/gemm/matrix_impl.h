@@ -22,12 +22,16 @@ struct Matrix::Impl {
   int64_t rows = 0;
   int64_t cols = 0;
   int64_t row_bytes = 0;            // on disk
-  const Tile* tile = nullptr;       // null: reference, from `disk`
-  std::span<const std::byte> disk;  // reference only
-  AlignedBytes packed;
+  const Tile* stored = nullptr;     // how `packed` is laid out; null: not packed, rows come from `disk`
+  const Tile* tile = nullptr;       // the kernels that multiply; null: reference, over decoded rows
+  std::span<const std::byte> disk;  // not packed only
+  std::shared_ptr<const std::byte> packed;  // memory of its own, or mapped (then it holds the map)
+  bool mapped = false;
   int64_t panel_bytes = 0;
 
   int64_t panels() const { return (rows + kPanelRows - 1) / kPanelRows; }
+  int64_t packed_bytes() const { return panel_bytes * panels(); }
+  void decode_row(int64_t row, float* out) const;
 };
 
 struct MatmulScratch::Impl {
