@@ -73,7 +73,7 @@ HEARTH_SEARCH_INLINE void refit_pairs(const Group& group, Floats high, const Flo
 }
 
 /// A good scale and minimum for one group on its own: the range is cut by up to 7 percent at either end, or
-/// widened by 2. kAnySign (a group whose pair is stored as it is) also looks once more around the best.
+/// widened by 2. kAnySign (a group whose pair is stored as it is) also looks twice more around the best.
 template <bool kAnySign>
 HEARTH_SEARCH_INLINE ScaleMin group_pair(const float* x, const float* w, int n, int levels) {
   Range range = range_of(x, n);
@@ -94,12 +94,14 @@ HEARTH_SEARCH_INLINE ScaleMin group_pair(const float* x, const float* w, int n, 
   refit_pairs<2, kAnySign>(group, high, low, inverse, scale, min, loss);
   pick<2>(loss, scale, min);
   if (!kAnySign || !(scale[0][0] > 0)) return {scale[0][0], min[0][0]};
-  constexpr Floats kStretch = {0.97f, 0.97f, 0.99f, 0.99f, 1.01f, 1.01f, 1.03f, 1.03f};
+  constexpr Floats kStretch = {-0.03f, -0.03f, -0.01f, -0.01f, 0.01f, 0.01f, 0.03f, 0.03f};
   constexpr Floats kShift = {-0.1f, 0.1f, -0.1f, 0.1f, -0.1f, 0.1f, -0.1f, 0.1f};
-  low[0] = kShift * scale[0][0] - min[0][0];
-  inverse[0] = 1.0f / (scale[0][0] * kStretch);
-  refit_pairs<1, kAnySign>(group, high, low, inverse, scale + 1, min + 1, loss + 1);
-  pick<2>(loss, scale, min);
+  for (const float apart : {1.0f, 0.5f}) {
+    low[0] = apart * kShift * scale[0][0] - min[0][0];
+    inverse[0] = 1.0f / (scale[0][0] * (1.0f + apart * kStretch));
+    refit_pairs<1, kAnySign>(group, high, low, inverse, scale + 1, min + 1, loss + 1);
+    pick<2>(loss, scale, min);
+  }
   return {scale[0][0], min[0][0]};
 }
 
