@@ -14,6 +14,7 @@
 #include "base/rng.h"
 #include "kernels/format.h"
 #include "kernels/half.h"
+#include "kernels/isa.h"
 
 namespace hearth::kernels {
 namespace {
@@ -33,10 +34,28 @@ std::vector<float> normal_values(int64_t n, uint64_t seed) {
   return x;
 }
 
-std::vector<std::byte> encoded(const Format& format, const std::vector<float>& x) {
+/// Most values small, one in a hundred eight times as large, and rows of different size: as trained weights
+/// are.
+std::vector<float> weights_like(int64_t n, uint64_t seed) {
+  Rng rng(seed);
+  std::vector<float> x(static_cast<size_t>(n));
+  for (float& value : x) value = static_cast<float>(0.03 * rng.normal() * (rng.below(100) == 0 ? 8 : 1));
+  return x;
+}
+
+/// One weight a value, over three orders of magnitude.
+std::vector<float> importances(int64_t n, uint64_t seed) {
+  Rng rng(seed);
+  std::vector<float> w(static_cast<size_t>(n));
+  for (float& value : w) value = static_cast<float>(std::exp(1.2 * rng.normal()));
+  return w;
+}
+
+std::vector<std::byte> encoded(const Format& format, const std::vector<float>& x,
+                               const float* importance = nullptr) {
   std::vector<std::byte> bytes(x.size() / static_cast<size_t>(format.block_elems) *
                                static_cast<size_t>(format.block_bytes));
-  format.encode(x.data(), bytes.data(), static_cast<int64_t>(x.size()), nullptr);
+  format.encode(x.data(), bytes.data(), static_cast<int64_t>(x.size()), importance);
   return bytes;
 }
 
@@ -168,6 +187,123 @@ TEST(Formats, NonFiniteIsFound) {
       }
     }
     EXPECT_TRUE(found_any) << format->name;
+  }
+}
+
+double weighted_error(const std::vector<float>& a, const std::vector<float>& b, const std::vector<float>& w) {
+  double error = 0;
+  for (size_t i = 0; i < a.size(); ++i) error += w[i] * std::pow(double{a[i]} - double{b[i]}, 2);
+  return error;
+}
+
+bool is_float(const Format& format) { return format.block_elems == 1; }
+
+TEST(Formats, ImportanceLowersTheWeightedError) {
+  const int64_t n = 256 * 64;
+  const std::vector<float> x = weights_like(n, 11);
+  const std::vector<float> w = importances(n, 12);
+  const std::vector<float> equal(w.size(), 1.0f);
+  for (const Format* format : format_registry()) {
+    if (is_float(*format)) continue;
+    const std::vector<float> plain = decoded(*format, encoded(*format, x));
+    const std::vector<float> weighted = decoded(*format, encoded(*format, x, w.data()));
+    // A format whose scales are powers of two has less to choose from.
+    EXPECT_LT(weighted_error(x, weighted, w), 0.97 * weighted_error(x, plain, w)) << format->name;
+    EXPECT_LE(weighted_error(x, plain, equal), weighted_error(x, weighted, equal)) << format->name;
+  }
+}
+
+TEST(Formats, ImportanceWithoutAPositiveNumberCountsAsNone) {
+  const std::vector<float> x = weights_like(1024, 13);
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  for (const Format* format : format_registry()) {
+    const std::vector<std::byte> plain = encoded(*format, x);
+    for (float value : {0.0f, -1.0f, 1e-38f, kNan}) {
+      const std::vector<float> w(x.size(), value);
+      EXPECT_EQ(encoded(*format, x, w.data()), plain) << format->name << " " << value;
+    }
+    // The scale of the importances says nothing; equal ones say no more than none, except where two choices
+    // tie.
+    const std::vector<float> equal(x.size(), 0x1p-60f);
+    const std::vector<float> want = decoded(*format, plain);
+    const std::vector<float> same = decoded(*format, encoded(*format, x, equal.data()));
+    EXPECT_NEAR(rms_error(same, x), rms_error(want, x), 1e-3 * rms_error(want, x)) << format->name;
+    // One value that matters: it must come out at least as well as without being told.
+    std::vector<float> one(x.size(), 0.0f);
+    one[77] = 1;
+    const std::vector<float> got = decoded(*format, encoded(*format, x, one.data()));
+    EXPECT_LE(std::fabs(got[77] - x[77]), std::fabs(want[77] - x[77]) * 1.05f + 1e-6f) << format->name;
+  }
+}
+
+TEST(Formats, EncodeNeverLeavesWhatIsFinite) {
+  const float extremes[] = {3e38f, -3e38f, 1e15f, -70000.0f, 65504.0f, 1e-45f, -1e-38f, 1e-20f, 0.0f, 1.0f};
+  Rng rng(14);
+  for (const Format* format : format_registry()) {
+    if (format->name == "F16") continue;  // overflows to infinity, as it is defined to
+    for (int round = 0; round < 200; ++round) {
+      std::vector<float> x(512), w(512);
+      for (float& v : x) v = extremes[rng.below(std::size(extremes))];
+      for (float& v : w) v = std::fabs(extremes[rng.below(std::size(extremes))]);
+      for (const float* importance :
+           {static_cast<const float*>(nullptr), static_cast<const float*>(w.data())}) {
+        const std::vector<std::byte> bytes = encoded(*format, x, importance);
+        ASSERT_TRUE(format->finite(bytes.data(), 512)) << format->name;
+        for (float v : decoded(*format, bytes)) ASSERT_TRUE(std::isfinite(v)) << format->name;
+      }
+    }
+    const std::vector<float> zeros(512, 0.0f);
+    EXPECT_EQ(decoded(*format, encoded(*format, zeros)), zeros) << format->name;
+  }
+}
+
+TEST(Formats, EncodeGivesTheSameBitsOnEveryIsa) {
+  const std::vector<float> x = weights_like(256 * 40, 15);
+  const std::vector<float> w = importances(256 * 40, 16);
+  const Isa before = active_isa();
+  for (const Format* format : format_registry()) {
+    set_active_isa(Isa::kScalar);
+    const std::vector<std::byte> plain = encoded(*format, x);
+    const std::vector<std::byte> weighted = encoded(*format, x, w.data());
+    for (Isa isa : available_isas()) {
+      set_active_isa(isa);
+      EXPECT_EQ(encoded(*format, x), plain) << format->name << " " << to_string(isa);
+      EXPECT_EQ(encoded(*format, x, w.data()), weighted) << format->name << " " << to_string(isa);
+    }
+  }
+  set_active_isa(before);
+}
+
+/// Least weighted error of 32 values over a dense grid of (scale, offset), codes 0..15 at the nearest.
+double least_by_force(const float* x, const float* w, bool with_offset) {
+  const auto [low, high] = std::minmax_element(x, x + 32);
+  const double reach = std::max(std::fabs(*low), std::fabs(*high));
+  double least = INFINITY;
+  for (int s = 0; s < 240; ++s) {
+    const double cut = 0.5 + 0.003 * s;
+    for (int o = 0; o < (with_offset ? 240 : 2); ++o) {
+      const double scale = with_offset ? cut * (*high - *low) / 15 : (o == 0 ? 1 : -1) * cut * reach / 8;
+      const double base = with_offset ? *low + (o - 60) * 0.0025 * (*high - *low) : -8 * scale;
+      double error = 0;
+      for (int k = 0; k < 32; ++k) {
+        const double q = std::clamp(std::nearbyint((x[k] - base) / scale), 0.0, 15.0);
+        error += w[k] * std::pow(x[k] - (base + scale * q), 2);
+      }
+      least = std::min(least, error);
+    }
+  }
+  return least;
+}
+
+TEST(Formats, EncodeIsCloseToTheBestThatForceFinds) {
+  const std::vector<float> x = weights_like(32 * 30, 17);
+  const std::vector<float> w = importances(32 * 30, 18);
+  for (bool with_offset : {false, true}) {
+    const Format& format = *find_format(with_offset ? "Q4_1" : "Q4_0");
+    const std::vector<float> got = decoded(format, encoded(format, x, w.data()));
+    double least = 0;
+    for (size_t at = 0; at < x.size(); at += 32) least += least_by_force(&x[at], &w[at], with_offset);
+    EXPECT_LE(weighted_error(x, got, w), 1.12 * least) << format.name;
   }
 }
 

@@ -1,13 +1,12 @@
 // IQ4_NL: 32 four-bit codes for sixteen non-linear values T, and one binary16 scale: w = d * T[q]. Byte j
 // holds weight j (low nibble) and j + 16 (high). Source: ggml block_iq4_nl. Must not know who computes with
 // it.
-#include <algorithm>
 
 #include "kernels/format.h"
 #include "kernels/formats/bits.h"
 #include "kernels/formats/value_tables.h"
 #include "kernels/half.h"
-#include "kernels/scale_search.h"
+#include "kernels/search/search.h"
 
 namespace hearth::kernels {
 namespace {
@@ -19,6 +18,8 @@ struct Block {
   uint8_t q[kBlock / 2];
 };
 static_assert(sizeof(Block) == 18);
+
+constexpr SymmetricSpec kSpec = {.levels = {.count = 16, .values = kNonLinearValues}, .group = kBlock};
 
 void decode(const std::byte* src, float* dst, int64_t n) {
   int8_t q[kBlock];
@@ -32,17 +33,14 @@ void decode(const std::byte* src, float* dst, int64_t n) {
   }
 }
 
-void encode(const float* src, std::byte* dst, int64_t n, const float* /*importance*/) {
-  int8_t q[kBlock];
+void encode(const float* src, std::byte* dst, int64_t n, const float* importance) {
+  SymmetricCode code;
   for (int64_t b = 0; b < n / kBlock; ++b) {
-    const float* x = src + b * kBlock;
+    const float* weights = importance != nullptr ? importance + b * kBlock : nullptr;
+    search().symmetric(kSpec, src + b * kBlock, weights, code);
     Block block;
-    block.d = float_to_half(std::clamp(search_table_scale(x, kBlock, kNonLinearValues), -65504.0f, 65504.0f));
-    const float d = half_to_float(block.d);
-    for (int k = 0; k < kBlock; ++k) {
-      q[k] = static_cast<int8_t>(nearest_value(kNonLinearValues, d != 0 ? x[k] / d : 0));
-    }
-    pack_nibbles(q, kBlock / 2, block.q);
+    block.d = code.d;
+    pack_nibbles(code.q, kBlock / 2, block.q);
     store_block(block, dst, b);
   }
 }

@@ -1,13 +1,10 @@
 // IQ4_XS: 256 four-bit codes for sixteen non-linear values T; per 32 a six-bit scale less 32, per 256 a
 // binary16 scale: w = d * sc * T[q]. Source: ggml block_iq4_xs. Must not know who computes with it.
-#include <algorithm>
-#include <cmath>
-
 #include "kernels/format.h"
 #include "kernels/formats/bits.h"
 #include "kernels/formats/value_tables.h"
 #include "kernels/half.h"
-#include "kernels/scale_search.h"
+#include "kernels/search/search.h"
 
 namespace hearth::kernels {
 namespace {
@@ -23,6 +20,12 @@ struct Block {
   uint8_t q[kBlock / 2];   // bytes 16g..: group g, code j low and j + 16 high
 };
 static_assert(sizeof(Block) == 136);
+
+constexpr SymmetricSpec kSpec = {.levels = {.count = 16, .values = kNonLinearValues},
+                                 .group = kBlock / kGroups,
+                                 .groups = kGroups,
+                                 .scale_low = -kScaleZero,
+                                 .scale_high = kScaleZero - 1};
 
 /// Scale g, -32..31.
 int scale_of(const Block& block, int g) {
@@ -54,32 +57,17 @@ void decode(const std::byte* src, float* dst, int64_t n) {
   }
 }
 
-void encode_block(const float* x, Block& block) {
-  float fits[kGroups];
-  float extreme = 0;
-  for (int g = 0; g < kGroups; ++g) {
-    fits[g] = search_table_scale(x + 32 * g, 32, kNonLinearValues);
-    if (std::fabs(fits[g]) > std::fabs(extreme)) extreme = fits[g];
-  }
-  block = Block{};
-  block.d = float_to_half(std::clamp(extreme / -32.0f, -65504.0f, 65504.0f));
-  const float d = half_to_float(block.d);
-  for (int g = 0; g < kGroups; ++g) {
-    const int scale = d != 0 ? round_to(fits[g] / d, -32, 31) : 0;
-    put_scale(block, g, scale);
-    const float step = d * static_cast<float>(scale);
-    int8_t q[32];
-    for (int k = 0; k < 32; ++k) {
-      q[k] = static_cast<int8_t>(nearest_value(kNonLinearValues, step != 0 ? x[32 * g + k] / step : 0));
-    }
-    pack_nibbles(q, 16, block.q + 16 * g);
-  }
-}
-
-void encode(const float* src, std::byte* dst, int64_t n, const float* /*importance*/) {
+void encode(const float* src, std::byte* dst, int64_t n, const float* importance) {
+  SymmetricCode code;
   for (int64_t b = 0; b < n / kBlock; ++b) {
-    Block block;
-    encode_block(src + b * kBlock, block);
+    const float* weights = importance != nullptr ? importance + b * kBlock : nullptr;
+    search().symmetric(kSpec, src + b * kBlock, weights, code);
+    Block block{};
+    block.d = code.d;
+    for (int g = 0; g < kGroups; ++g) {
+      put_scale(block, g, code.scale[g]);
+      pack_nibbles(code.q + 32 * g, 16, block.q + 16 * g);
+    }
     store_block(block, dst, b);
   }
 }

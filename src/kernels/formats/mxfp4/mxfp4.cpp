@@ -9,11 +9,13 @@
 #include "kernels/format.h"
 #include "kernels/formats/bits.h"
 #include "kernels/formats/value_tables.h"
+#include "kernels/search/search.h"
 
 namespace hearth::kernels {
 namespace {
 
 constexpr int kBlock = 32;
+constexpr int kBias = 128;
 constexpr int kNan = 255;           // the exponent that stands for no number
 constexpr int kAlwaysFinite = 252;  // up to it, 2^(e - 128) * 12 is below 2^128
 
@@ -39,31 +41,19 @@ void decode(const std::byte* src, float* dst, int64_t n) {
   }
 }
 
-/// The code whose value is nearest to `v`.
-int nearest_code(float v) {
-  const float magnitude = std::fabs(v);
-  int best = 0;
-  for (int q = 1; q < 8; ++q) {
-    if (std::fabs(static_cast<float>(kE2m1Values[q]) - magnitude) <
-        std::fabs(static_cast<float>(kE2m1Values[best]) - magnitude)) {
-      best = q;
-    }
-  }
-  return v < 0 ? best | 8 : best;
-}
+/// The values in rising order, and the code of each.
+constexpr int8_t kRising[15] = {-12, -8, -6, -4, -3, -2, -1, 0, 1, 2, 3, 4, 6, 8, 12};
+constexpr int8_t kRisingCode[15] = {15, 14, 13, 12, 11, 10, 9, 0, 1, 2, 3, 4, 5, 6, 7};
 
-void encode(const float* src, std::byte* dst, int64_t n, const float* /*importance*/) {
+void encode(const float* src, std::byte* dst, int64_t n, const float* importance) {
+  constexpr Levels kLevels = {.count = 15, .values = kRising};
   int8_t q[kBlock];
   for (int64_t b = 0; b < n / kBlock; ++b) {
-    const float* x = src + b * kBlock;
-    float largest = 0;
-    for (int k = 0; k < kBlock; ++k) largest = std::max(largest, std::fabs(x[k]));
+    const float* weights = importance != nullptr ? importance + b * kBlock : nullptr;
     Block block;
-    // The largest value lies in [8, 16) of the doubled levels.
-    block.e =
-        static_cast<uint8_t>(largest > 0 ? std::clamp(std::ilogb(largest) - 3 + 128, 0, kAlwaysFinite) : 0);
-    const float d = scale_of(block.e);
-    for (int k = 0; k < kBlock; ++k) q[k] = static_cast<int8_t>(nearest_code(x[k] / d));
+    block.e = static_cast<uint8_t>(
+        search().exponent(kLevels, -kBias, kAlwaysFinite - kBias, src + b * kBlock, weights, q) + kBias);
+    for (int8_t& code : q) code = kRisingCode[code];
     pack_nibbles(q, kBlock / 2, block.q);
     store_block(block, dst, b);
   }

@@ -1,18 +1,15 @@
 // Q2_K: 256 two-bit codes; per 16 a 4-bit scale and minimum, per 256 a binary16 scale of each: w = d*sc*q -
 // dmin*m. Source: ggml block_q2_K. Must not know who computes with it.
-#include <algorithm>
-
 #include "kernels/format.h"
 #include "kernels/formats/bits.h"
 #include "kernels/half.h"
-#include "kernels/scale_search.h"
+#include "kernels/search/search.h"
 
 namespace hearth::kernels {
 namespace {
 
 constexpr int kBlock = 256;
 constexpr int kGroups = 16;
-constexpr int kLevels = 3;
 
 struct Block {
   uint8_t scales[kGroups];  // scale in the low nibble, minimum in the high one
@@ -21,6 +18,8 @@ struct Block {
   uint16_t dmin;
 };
 static_assert(sizeof(Block) == 84);
+
+constexpr AffineSpec kSpec = {.high = 3, .group = kBlock / kGroups, .groups = kGroups, .scale_high = 15};
 
 void decode(const std::byte* src, float* dst, int64_t n) {
   int8_t q[kBlock];
@@ -38,37 +37,17 @@ void decode(const std::byte* src, float* dst, int64_t n) {
   }
 }
 
-void encode_block(const float* x, Block& block) {
-  ScaleMin fits[kGroups];
-  float largest_scale = 0;
-  float largest_min = 0;
-  for (int g = 0; g < kGroups; ++g) {
-    fits[g] = search_scale_min(x + 16 * g, 16, kLevels);
-    largest_scale = std::max(largest_scale, fits[g].scale);
-    largest_min = std::max(largest_min, fits[g].min);
-  }
-  block.d = float_to_half(std::min(largest_scale / 15.0f, 65504.0f));
-  block.dmin = float_to_half(std::min(largest_min / 15.0f, 65504.0f));
-  const float d = half_to_float(block.d);
-  const float dmin = half_to_float(block.dmin);
-  int8_t q[kBlock];
-  for (int g = 0; g < kGroups; ++g) {
-    const int scale = d > 0 ? round_to(fits[g].scale / d, 0, 15) : 0;
-    const int min = dmin > 0 ? round_to(fits[g].min / dmin, 0, 15) : 0;
-    block.scales[g] = static_cast<uint8_t>(scale | (min << 4));
-    const float step = d * static_cast<float>(scale);
-    const float offset = dmin * static_cast<float>(min);
-    for (int k = 16 * g; k < 16 * g + 16; ++k) {
-      q[k] = static_cast<int8_t>(step > 0 ? round_to((x[k] + offset) / step, 0, kLevels) : 0);
-    }
-  }
-  pack_twos(q, block.q);
-}
-
-void encode(const float* src, std::byte* dst, int64_t n, const float* /*importance*/) {
+void encode(const float* src, std::byte* dst, int64_t n, const float* importance) {
+  AffineCode code;
   for (int64_t b = 0; b < n / kBlock; ++b) {
+    const float* weights = importance != nullptr ? importance + b * kBlock : nullptr;
+    search().affine(kSpec, src + b * kBlock, weights, code);
     Block block;
-    encode_block(src + b * kBlock, block);
+    block.d = code.d;
+    block.dmin = code.m;
+    for (int g = 0; g < kGroups; ++g)
+      block.scales[g] = static_cast<uint8_t>(code.scale[g] | (code.min[g] << 4));
+    pack_twos(code.q, block.q);
     store_block(block, dst, b);
   }
 }

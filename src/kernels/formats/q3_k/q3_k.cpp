@@ -1,12 +1,9 @@
 // Q3_K: 256 three-bit codes; per 16 a six-bit scale less 32, per 256 a binary16 scale: w = d * sc * (q - 4).
 // Source: ggml block_q3_K. Must not know who computes with it.
-#include <algorithm>
-#include <cmath>
-
 #include "kernels/format.h"
 #include "kernels/formats/bits.h"
 #include "kernels/half.h"
-#include "kernels/scale_search.h"
+#include "kernels/search/search.h"
 
 namespace hearth::kernels {
 namespace {
@@ -23,6 +20,12 @@ struct Block {
   uint16_t d;
 };
 static_assert(sizeof(Block) == 110);
+
+constexpr SymmetricSpec kSpec = {.levels = {-kZero, kZero - 1},
+                                 .group = kBlock / kGroups,
+                                 .groups = kGroups,
+                                 .scale_low = -kScaleZero,
+                                 .scale_high = kScaleZero - 1};
 
 /// Codes 0..7.
 void unpack(const Block& block, int8_t* q) {
@@ -70,32 +73,16 @@ void decode(const std::byte* src, float* dst, int64_t n) {
   }
 }
 
-void encode_block(const float* x, Block& block) {
-  float fits[kGroups];
-  float extreme = 0;
-  for (int g = 0; g < kGroups; ++g) {
-    fits[g] = search_scale(x + 16 * g, 16, -kZero, kZero - 1);
-    if (std::fabs(fits[g]) > std::fabs(extreme)) extreme = fits[g];
-  }
-  block = Block{};
-  block.d = float_to_half(std::clamp(extreme / -32.0f, -65504.0f, 65504.0f));
-  const float d = half_to_float(block.d);
-  int8_t q[kBlock];
-  for (int g = 0; g < kGroups; ++g) {
-    const int scale = d != 0 ? round_to(fits[g] / d, -32, 31) : 0;
-    put_scale(block, g, scale);
-    const float step = d * static_cast<float>(scale);
-    for (int k = 16 * g; k < 16 * g + 16; ++k) {
-      q[k] = static_cast<int8_t>((step != 0 ? round_to(x[k] / step, -kZero, kZero - 1) : 0) + kZero);
-    }
-  }
-  pack(q, block);
-}
-
-void encode(const float* src, std::byte* dst, int64_t n, const float* /*importance*/) {
+void encode(const float* src, std::byte* dst, int64_t n, const float* importance) {
+  SymmetricCode code;
   for (int64_t b = 0; b < n / kBlock; ++b) {
-    Block block;
-    encode_block(src + b * kBlock, block);
+    const float* weights = importance != nullptr ? importance + b * kBlock : nullptr;
+    search().symmetric(kSpec, src + b * kBlock, weights, code);
+    Block block{};
+    block.d = code.d;
+    for (int g = 0; g < kGroups; ++g) put_scale(block, g, code.scale[g]);
+    for (int8_t& q : code.q) q = static_cast<int8_t>(q + kZero);
+    pack(code.q, block);
     store_block(block, dst, b);
   }
 }

@@ -1,12 +1,12 @@
 // Q5_0: 32 five-bit codes and one binary16 scale, w = d * (q - 16). Byte j holds weight j (low nibble) and
 // j + 16 (high), bit i of qh the fifth bit of weight i. Source: ggml block_q5_0. Must not know who computes
 // with it.
-#include <algorithm>
+#include <span>
 
 #include "kernels/format.h"
 #include "kernels/formats/bits.h"
 #include "kernels/half.h"
-#include "kernels/scale_search.h"
+#include "kernels/search/search.h"
 
 namespace hearth::kernels {
 namespace {
@@ -21,6 +21,8 @@ struct Block {
 };
 static_assert(sizeof(Block) == 22);
 
+constexpr SymmetricSpec kSpec = {.levels = {-kZero, kZero - 1}, .group = kBlock};
+
 void decode(const std::byte* src, float* dst, int64_t n) {
   int8_t q[kBlock];
   for (int64_t b = 0; b < n / kBlock; ++b) {
@@ -31,17 +33,15 @@ void decode(const std::byte* src, float* dst, int64_t n) {
   }
 }
 
-void encode(const float* src, std::byte* dst, int64_t n, const float* /*importance*/) {
-  int8_t q[kBlock];
+void encode(const float* src, std::byte* dst, int64_t n, const float* importance) {
+  SymmetricCode code;
   for (int64_t b = 0; b < n / kBlock; ++b) {
-    const float* x = src + b * kBlock;
+    const float* weights = importance != nullptr ? importance + b * kBlock : nullptr;
+    search().symmetric(kSpec, src + b * kBlock, weights, code);
     Block block;
-    block.d = float_to_half(std::clamp(search_scale(x, kBlock, -kZero, kZero - 1), -65504.0f, 65504.0f));
-    const float d = half_to_float(block.d);
-    for (int k = 0; k < kBlock; ++k) {
-      q[k] = static_cast<int8_t>((d != 0 ? round_to(x[k] / d, -kZero, kZero - 1) : 0) + kZero);
-    }
-    pack_fives(q, block.q, block.qh);
+    block.d = code.d;
+    for (int8_t& q : std::span(code.q, kBlock)) q = static_cast<int8_t>(q + kZero);
+    pack_fives(code.q, block.q, block.qh);
     store_block(block, dst, b);
   }
 }

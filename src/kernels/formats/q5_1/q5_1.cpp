@@ -1,12 +1,10 @@
 // Q5_1: 32 five-bit codes, a binary16 scale and offset: w = d * q + m. Byte j holds weight j (low nibble) and
 // j + 16 (high), bit i of qh the fifth bit of weight i. Source: ggml block_q5_1. Must not know who computes
 // with it.
-#include <algorithm>
-
 #include "kernels/format.h"
 #include "kernels/formats/bits.h"
 #include "kernels/half.h"
-#include "kernels/scale_search.h"
+#include "kernels/search/search.h"
 
 namespace hearth::kernels {
 namespace {
@@ -33,20 +31,15 @@ void decode(const std::byte* src, float* dst, int64_t n) {
   }
 }
 
-void encode(const float* src, std::byte* dst, int64_t n, const float* /*importance*/) {
-  int8_t q[kBlock];
+void encode(const float* src, std::byte* dst, int64_t n, const float* importance) {
+  OffsetCode code;
   for (int64_t b = 0; b < n / kBlock; ++b) {
-    const float* x = src + b * kBlock;
-    const auto [low, high] = std::minmax_element(x, x + kBlock);
+    const float* weights = importance != nullptr ? importance + b * kBlock : nullptr;
+    search().offset(kLevels, src + b * kBlock, weights, code);
     Block block;
-    block.d = float_to_half(std::min((*high - *low) / kLevels, 65504.0f));
-    block.m = float_to_half(std::clamp(*low, -65504.0f, 65504.0f));
-    const float d = half_to_float(block.d);
-    const float m = half_to_float(block.m);
-    for (int k = 0; k < kBlock; ++k) {
-      q[k] = static_cast<int8_t>(d > 0 ? round_to((x[k] - m) / d, 0, kLevels) : 0);
-    }
-    pack_fives(q, block.q, block.qh);
+    block.d = code.d;
+    block.m = code.m;
+    pack_fives(code.q, block.q, block.qh);
     store_block(block, dst, b);
   }
 }

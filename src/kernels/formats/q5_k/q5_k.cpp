@@ -1,18 +1,15 @@
 // Q5_K: 256 five-bit codes; per 32 a 6-bit scale and minimum, per 256 a binary16 scale of each: w = d*sc*q -
 // dmin*m. Source: ggml block_q5_K. Must not know who computes with it.
-#include <algorithm>
-
 #include "kernels/format.h"
 #include "kernels/formats/bits.h"
 #include "kernels/half.h"
-#include "kernels/scale_search.h"
+#include "kernels/search/search.h"
 
 namespace hearth::kernels {
 namespace {
 
 constexpr int kBlock = 256;
 constexpr int kGroups = 8;
-constexpr int kLevels = 31;
 
 struct Block {
   uint16_t d;
@@ -22,6 +19,8 @@ struct Block {
   uint8_t q[kBlock / 2];
 };
 static_assert(sizeof(Block) == 176);
+
+constexpr AffineSpec kSpec = {.high = 31, .group = kBlock / kGroups, .groups = kGroups, .scale_high = 63};
 
 /// Chunk c of 64 columns: its first 32 codes in the low nibbles of bytes 32c.., the next 32 in the high ones,
 /// their fifth bits in bits 2c and 2c + 1 of qh.
@@ -63,38 +62,16 @@ void decode(const std::byte* src, float* dst, int64_t n) {
   }
 }
 
-void encode_block(const float* x, Block& block) {
-  ScaleMin fits[kGroups];
-  float largest_scale = 0;
-  float largest_min = 0;
-  for (int g = 0; g < kGroups; ++g) {
-    fits[g] = search_scale_min(x + 32 * g, 32, kLevels);
-    largest_scale = std::max(largest_scale, fits[g].scale);
-    largest_min = std::max(largest_min, fits[g].min);
-  }
-  block = Block{};
-  block.d = float_to_half(std::min(largest_scale / 63.0f, 65504.0f));
-  block.dmin = float_to_half(std::min(largest_min / 63.0f, 65504.0f));
-  const float d = half_to_float(block.d);
-  const float dmin = half_to_float(block.dmin);
-  int8_t q[kBlock];
-  for (int g = 0; g < kGroups; ++g) {
-    const int scale = d > 0 ? round_to(fits[g].scale / d, 0, 63) : 0;
-    const int min = dmin > 0 ? round_to(fits[g].min / dmin, 0, 63) : 0;
-    put_group_scale(block.scales, g, static_cast<unsigned>(scale), static_cast<unsigned>(min));
-    const float step = d * static_cast<float>(scale);
-    const float offset = dmin * static_cast<float>(min);
-    for (int k = 32 * g; k < 32 * g + 32; ++k) {
-      q[k] = static_cast<int8_t>(step > 0 ? round_to((x[k] + offset) / step, 0, kLevels) : 0);
-    }
-  }
-  pack(q, block);
-}
-
-void encode(const float* src, std::byte* dst, int64_t n, const float* /*importance*/) {
+void encode(const float* src, std::byte* dst, int64_t n, const float* importance) {
+  AffineCode code;
   for (int64_t b = 0; b < n / kBlock; ++b) {
-    Block block;
-    encode_block(src + b * kBlock, block);
+    const float* weights = importance != nullptr ? importance + b * kBlock : nullptr;
+    search().affine(kSpec, src + b * kBlock, weights, code);
+    Block block{};
+    block.d = code.d;
+    block.dmin = code.m;
+    for (int g = 0; g < kGroups; ++g) put_group_scale(block.scales, g, code.scale[g], code.min[g]);
+    pack(code.q, block);
     store_block(block, dst, b);
   }
 }
