@@ -213,6 +213,24 @@ RopeTable Model::rope_table(int index, int64_t context) const {
   return make_rope_table(rope, factors);
 }
 
+std::vector<NamedMatrix> Model::matrices() const {
+  std::vector<NamedMatrix> out;
+  for (const TensorNeed& need : needed_tensors(spec_)) {
+    for (const Part& part : need.parts) {
+      const kernels::Matrix* matrix = nullptr;
+      if (part.kind == Part::Kind::kMatrix) {
+        matrix = layer(need.layer).matrix(static_cast<Weight>(part.slot));
+      } else if (part.kind == Part::Kind::kGlobal && static_cast<Global>(part.slot) == Global::kEmbedding) {
+        matrix = &*embedding_;
+      } else if (part.kind == Part::Kind::kGlobal && static_cast<Global>(part.slot) == Global::kOutput) {
+        matrix = output_ ? &*output_ : nullptr;
+      }
+      if (matrix != nullptr) out.push_back({need.name, matrix});
+    }
+  }
+  return out;
+}
+
 template <typename Visit>
 void Model::for_each_matrix(Visit&& visit) const {
   visit(*embedding_);
