@@ -13,6 +13,7 @@
 
 #include "base/rng.h"
 #include "kernels/format.h"
+#include "kernels/formats/value_tables.h"
 #include "kernels/half.h"
 #include "kernels/isa.h"
 
@@ -309,14 +310,21 @@ TEST(Formats, EncodeIsCloseToTheBestThatForceFinds) {
 
 /// The formulas of codes.h, in double, from what split() gives.
 double formula(const Codes& c, int k, std::string_view tile) {
-  const double d = half_to_float(c.d[k / 32]);
-  if (tile == "h4") {
-    return half_to_float(c.d[0]) * double{static_cast<double>(c.sc[k / 32])} * c.q[k] -
-           double{half_to_float(c.m)} * c.mn[k / 32];
-  }
-  if (tile == "h6") return double{half_to_float(c.d[0])} * c.sc[k / 16] * (c.q[k] - 32);
-  if (tile == "h4f") return d * (c.q[k] - 8);
-  return d * c.q[k];
+  const double d = half_to_float(c.d[k / 32]), d0 = half_to_float(c.d[0]);
+  const double m = half_to_float(c.m[k / 32]), m0 = half_to_float(c.m[0]);
+  const int q = c.q[k];
+  if (tile == "h4f") return d * (q - 8);
+  if (tile == "h5f") return d * (q - 16);
+  if (tile == "h4m" || tile == "h5m") return d * q + m;
+  if (tile == "h4" || tile == "h5") return d0 * c.sc[k / 32] * q - m0 * c.mn[k / 32];
+  if (tile == "h4x") return d * kNonLinearValues[q];
+  if (tile == "h4xs") return d0 * c.sc[k / 32] * kNonLinearValues[q];
+  if (tile == "h4e") return std::ldexp(kE2m1Values[q], c.e[k / 32] - 128);
+  if (tile == "h2") return d0 * c.sc[k / 16] * q - m0 * c.mn[k / 16];
+  if (tile == "h3") return d0 * c.sc[k / 16] * (q - 4);
+  if (tile == "h6") return d0 * c.sc[k / 16] * (q - 32);
+  EXPECT_EQ(tile, "h8") << "a tile without a formula here";
+  return d * q;
 }
 
 TEST(Formats, SplitFollowsTheFormulas) {

@@ -74,11 +74,20 @@ void encode(const float* src, std::byte* dst, int64_t n, const float* importance
 
 bool finite(const std::byte* src, int64_t n) { return finite_d<Block>(src, n / kBlock); }
 
+void split(const std::byte* src, int64_t, Codes& codes) {
+  const auto block = load_block<Block>(src, 0);
+  codes.d[0] = block.d;
+  for (int g = 0; g < kGroups; ++g) {
+    codes.sc[g] = static_cast<int8_t>(scale_of(block, g));
+    unpack_nibbles(block.q + 16 * g, 16, codes.q + 32 * g);
+  }
+}
+
 }  // namespace
 
 const Format& format_iq4_xs() {
-  static constexpr Format kFormat = {23,     "IQ4_XS", kBlock, sizeof(Block), decode, encode,
-                                     finite, nullptr,  ""};
+  static constexpr Format kFormat = {23,     "IQ4_XS", kBlock, sizeof(Block), decode,
+                                     encode, finite,   split,  "h4xs"};
   return kFormat;
 }
 

@@ -69,10 +69,19 @@ bool finite(const std::byte* src, int64_t n) {
   return true;
 }
 
+void split(const std::byte* src, int64_t n, Codes& codes) {
+  for (int64_t b = 0; b < n / kBlock; ++b) {
+    const auto block = load_block<Block>(src, b);
+    codes.e[b] = block.e;
+    unpack_nibbles(block.q, kBlock / 2, codes.q + b * kBlock);
+  }
+}
+
 }  // namespace
 
 const Format& format_mxfp4() {
-  static constexpr Format kFormat = {39, "MXFP4", kBlock, sizeof(Block), decode, encode, finite, nullptr, ""};
+  static constexpr Format kFormat = {39,     "MXFP4", kBlock, sizeof(Block), decode,
+                                     encode, finite,  split,  "h4e"};
   return kFormat;
 }
 

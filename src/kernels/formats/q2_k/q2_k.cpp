@@ -54,10 +54,21 @@ void encode(const float* src, std::byte* dst, int64_t n, const float* importance
 
 bool finite(const std::byte* src, int64_t n) { return finite_d_and<Block, &Block::dmin>(src, n / kBlock); }
 
+void split(const std::byte* src, int64_t, Codes& codes) {
+  const auto block = load_block<Block>(src, 0);
+  codes.d[0] = block.d;
+  codes.m[0] = block.dmin;
+  for (int g = 0; g < kGroups; ++g) {
+    codes.sc[g] = static_cast<int8_t>(block.scales[g] & 15);
+    codes.mn[g] = block.scales[g] >> 4;
+  }
+  unpack_twos(block.q, codes.q);
+}
+
 }  // namespace
 
 const Format& format_q2_k() {
-  static constexpr Format kFormat = {10, "Q2_K", kBlock, sizeof(Block), decode, encode, finite, nullptr, ""};
+  static constexpr Format kFormat = {10, "Q2_K", kBlock, sizeof(Block), decode, encode, finite, split, "h2"};
   return kFormat;
 }
 

@@ -89,10 +89,17 @@ void encode(const float* src, std::byte* dst, int64_t n, const float* importance
 
 bool finite(const std::byte* src, int64_t n) { return finite_d<Block>(src, n / kBlock); }
 
+void split(const std::byte* src, int64_t, Codes& codes) {
+  const auto block = load_block<Block>(src, 0);
+  codes.d[0] = block.d;
+  for (int g = 0; g < kGroups; ++g) codes.sc[g] = static_cast<int8_t>(scale_of(block, g));
+  unpack(block, codes.q);
+}
+
 }  // namespace
 
 const Format& format_q3_k() {
-  static constexpr Format kFormat = {11, "Q3_K", kBlock, sizeof(Block), decode, encode, finite, nullptr, ""};
+  static constexpr Format kFormat = {11, "Q3_K", kBlock, sizeof(Block), decode, encode, finite, split, "h3"};
   return kFormat;
 }
 

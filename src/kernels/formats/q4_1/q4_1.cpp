@@ -44,10 +44,19 @@ void encode(const float* src, std::byte* dst, int64_t n, const float* importance
 
 bool finite(const std::byte* src, int64_t n) { return finite_d_and<Block, &Block::m>(src, n / kBlock); }
 
+void split(const std::byte* src, int64_t n, Codes& codes) {
+  for (int64_t b = 0; b < n / kBlock; ++b) {
+    const auto block = load_block<Block>(src, b);
+    codes.d[b] = block.d;
+    codes.m[b] = block.m;
+    unpack_nibbles(block.q, kBlock / 2, codes.q + b * kBlock);
+  }
+}
+
 }  // namespace
 
 const Format& format_q4_1() {
-  static constexpr Format kFormat = {3, "Q4_1", kBlock, sizeof(Block), decode, encode, finite, nullptr, ""};
+  static constexpr Format kFormat = {3, "Q4_1", kBlock, sizeof(Block), decode, encode, finite, split, "h4m"};
   return kFormat;
 }
 

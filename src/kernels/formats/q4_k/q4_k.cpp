@@ -62,7 +62,7 @@ bool finite(const std::byte* src, int64_t n) { return finite_d_and<Block, &Block
 void split(const std::byte* src, int64_t, Codes& codes) {
   const auto block = load_block<Block>(src, 0);
   codes.d[0] = block.d;
-  codes.m = block.dmin;
+  codes.m[0] = block.dmin;
   for (int g = 0; g < kGroups; ++g) {
     const GroupScale gs = group_scale(block.scales, g);
     codes.sc[g] = static_cast<int8_t>(gs.scale);

@@ -78,10 +78,22 @@ void encode(const float* src, std::byte* dst, int64_t n, const float* importance
 
 bool finite(const std::byte* src, int64_t n) { return finite_d_and<Block, &Block::dmin>(src, n / kBlock); }
 
+void split(const std::byte* src, int64_t, Codes& codes) {
+  const auto block = load_block<Block>(src, 0);
+  codes.d[0] = block.d;
+  codes.m[0] = block.dmin;
+  for (int g = 0; g < kGroups; ++g) {
+    const GroupScale gs = group_scale(block.scales, g);
+    codes.sc[g] = static_cast<int8_t>(gs.scale);
+    codes.mn[g] = gs.min;
+  }
+  unpack(block, codes.q);
+}
+
 }  // namespace
 
 const Format& format_q5_k() {
-  static constexpr Format kFormat = {13, "Q5_K", kBlock, sizeof(Block), decode, encode, finite, nullptr, ""};
+  static constexpr Format kFormat = {13, "Q5_K", kBlock, sizeof(Block), decode, encode, finite, split, "h5"};
   return kFormat;
 }
 
