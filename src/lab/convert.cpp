@@ -11,6 +11,7 @@
 #include "io/utf8.h"
 #include "kernels/format.h"
 #include "lab/reencode.h"
+#include "model/packed.h"
 
 namespace hearth::lab {
 namespace {
@@ -77,6 +78,9 @@ Result<ConvertReport> convert(const io::TensorFile& source, const std::filesyste
                               const ConvertOptions& options, ThreadPool& pool,
                               const std::function<bool(uint64_t, uint64_t)>& progress) {
   HEARTH_ASSIGN(const Format* wanted, find_wanted(options.weight_type));
+  if (model::is_packed(source)) {
+    return fail(ErrorCode::kUnsupported, "the model is packed for running; convert the file it was made from");
+  }
   ConvertReport report;
   std::vector<io::TensorToWrite> tensors;
   for (const io::Tensor& tensor : source.tensors) {
