@@ -27,6 +27,7 @@ struct LoadFlags {
   std::string kv_format = "f16";
   bool reference = false;
   bool force = false;
+  int32_t max_sequences = 1;  // open at a time; set by the verb, not a flag
 
   void declare(CLI::App& app);
   Result<engine::LoadOptions> options() const;
