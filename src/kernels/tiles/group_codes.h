@@ -123,26 +123,30 @@ struct ExponentScales {
   static float minimum(const std::byte*, int, int) { return 0; }
 };
 
+/// How the kernels for 16-bit sums compute with the codes of a tile.
+enum class Sums {
+  kUnsigned,  // codes from 0 to 15 times activations: a group adds up (16 * 15 * 127 = 30480)
+  kCentred,   // values from -16 to 16: a group adds up in the end (16 * 16 * 127 = 32512), half of one always
+  kWide,      // signed bytes: nothing does
+};
+
 // Ways to store the 32 codes of a group in eight rows. Each has kBytes, pack(rows, g, out), value() of row r
-// and column k with the zero point taken off, and says how the kernels compute with it: kZero is what they
-// add to a value to make it a code >= 0, kDepth how many products of two codes and two activations (+-127)
-// add up in 16 bits. kDepth 0: values are signed bytes, of which none do.
+// and column k, which is the code less kZero (or its place in a table), and kSums.
 
 /// Nibble vectors.
 template <int kZeroPoint>
 struct FourBitCodes {
   static constexpr int kZero = kZeroPoint;
-  static constexpr int kDepth = 8;  // 8 * 2 * 15 * 127 = 30480
+  static constexpr Sums kSums = Sums::kUnsigned;
   static constexpr int64_t kBytes = 4 * kVectorBytes;
   static void pack(const Codes* rows, int g, uint8_t (*out)[kVectorBytes]) { pack_nibbles(rows, g, out); }
   static int value(const uint8_t (*q)[kVectorBytes], int r, int k) { return nibble_at(q, r, k) - kZero; }
 };
 
 /// Nibble vectors and a vector of fifth bits: bit j of a byte belongs to code vector j.
-template <int kZeroPoint>
 struct FiveBitCodes {
-  static constexpr int kZero = kZeroPoint;
-  static constexpr int kDepth = 4;  // 4 * 2 * 31 * 127 = 31496
+  static constexpr int kZero = 16;
+  static constexpr Sums kSums = Sums::kCentred;
   static constexpr int64_t kBytes = 5 * kVectorBytes;
   static void pack(const Codes* rows, int g, uint8_t (*out)[kVectorBytes]) {
     pack_nibbles(rows, g, out);
@@ -153,12 +157,11 @@ struct FiveBitCodes {
   }
 };
 
-/// Nibble vectors that index sixteen values; kZeroPoint makes the smallest of them >= 0.
-template <const int8_t (&kTable)[16], int kZeroPoint, int kDepthOfTable>
+/// Nibble vectors that index sixteen values; with 16 added, centred ones are >= 0.
+template <const int8_t (&kTable)[16], Sums kSumsOfValues>
 struct TableCodes {
-  static constexpr const int8_t (&kValues)[16] = kTable;
-  static constexpr int kZero = kZeroPoint;
-  static constexpr int kDepth = kDepthOfTable;
+  static constexpr int kZero = 16;
+  static constexpr Sums kSums = kSumsOfValues;
   static constexpr int64_t kBytes = 4 * kVectorBytes;
   static void pack(const Codes* rows, int g, uint8_t (*out)[kVectorBytes]) { pack_nibbles(rows, g, out); }
   static int value(const uint8_t (*q)[kVectorBytes], int r, int k) { return kTable[nibble_at(q, r, k)]; }
@@ -170,6 +173,8 @@ struct GroupTile {
   using Scales = ScalesOf;
   using GroupCodes = CodesOf;
   using Vectors = const uint8_t (*)[kVectorBytes];
+  /// Minima are those of codes from 0 up; of values they are this many scales smaller.
+  static constexpr int kShift = Scales::kMinima ? GroupCodes::kZero : 0;
 
   static constexpr int64_t bytes(int groups) { return Scales::bytes(groups) + groups * GroupCodes::kBytes; }
   static Vectors vectors(const std::byte* tile, int groups, int g) {
@@ -191,7 +196,7 @@ struct GroupTile {
       const float minimum = Scales::minimum(tile, g, r);
       const Vectors q = vectors(tile, groups, g);
       for (int k = 0; k < kGroup; ++k, ++out) {
-        *out = scale * static_cast<float>(GroupCodes::value(q, r, k));
+        *out = scale * static_cast<float>(GroupCodes::value(q, r, k) + kShift);
         if constexpr (Scales::kMinima) *out -= minimum;
       }
     }
@@ -203,8 +208,10 @@ struct GroupTile {
       const Vectors q = vectors(tile, groups, g);
       int dot = 0;
       for (int k = 0; k < kGroup; ++k) dot += GroupCodes::value(q, r, k) * a.q[g * kGroup + k];
-      sum = std::fma(Scales::scale(tile, g, r), static_cast<float>(dot) * a.d[g], sum);
-      minima = std::fma(Scales::minimum(tile, g, r), a.scaled_sum[g], minima);
+      const float scale = Scales::scale(tile, g, r);
+      const float minimum = std::fma(static_cast<float>(-kShift), scale, Scales::minimum(tile, g, r));
+      sum = std::fma(scale, static_cast<float>(dot) * a.d[g], sum);
+      minima = std::fma(minimum, a.scaled_sum[g], minima);
     }
     return Scales::kMinima ? sum - minima : sum;
   }

@@ -1,10 +1,14 @@
-// AVX2 kernels of the tiles in group_codes.h. Codes that add up in 16 bits do so four or eight at a time, and
-// one multiply-add by ones widens them. Signed bytes do not: few columns then take the sign trick, |w| times
-// sign(w) x, one vector at a time (2 * 127 * 127 = 32258 fits), many columns 16-bit numbers expanded once.
-// Every way gives the same exact integers. Must not know any tile or format by name.
+// AVX2 kernels of the tiles in group_codes.h. A group of small codes adds up in 16 bits, and one multiply-add
+// by ones widens it: unsigned codes as they are; centred ones, in many columns, against activations plus 128,
+// what that adds being taken off in 16 bits that may wrap around on the way. Signed bytes do not add up: few
+// columns then take the sign trick, |w| times sign(w) x, one vector at a time (2 * 127 * 127 = 32258 fits),
+// many columns 16-bit numbers expanded once. Every way gives the same exact integers. Must not know any tile
+// or format by name.
 #pragma once
 
 #if defined(__x86_64__)
+
+#include <type_traits>
 
 #include "kernels/gemm/int_panel_avx2.h"
 #include "kernels/tiles/group_codes.h"
@@ -84,7 +88,7 @@ HEARTH_INLINE_AVX2 __m256i plane_bit(__m256i plane, int j, int to) {
   return _mm256_and_si256(moved, _mm256_set1_epi8(static_cast<char>(1 << to)));
 }
 
-/// pair(j): code vectors j and j + 4 of a group, j < 4, with the zero point added (kDepth 0: signed values).
+/// pair(j): code vectors j and j + 4 of a group, j < 4: values plus kZero, unsigned (wide ones as they are).
 template <typename GroupCodes>
 struct CodeReader;
 
@@ -95,8 +99,8 @@ struct CodeReader<FourBitCodes<kZero>> {
   HEARTH_INLINE_AVX2 Nibbles pair(int j) const { return nibbles(q[j]); }
 };
 
-template <int kZero>
-struct CodeReader<FiveBitCodes<kZero>> {
+template <>
+struct CodeReader<FiveBitCodes> {
   const uint8_t (*q)[kVectorBytes];
   __m256i fifth;
   HEARTH_INLINE_AVX2 explicit CodeReader(const uint8_t (*vectors)[kVectorBytes])
@@ -108,14 +112,15 @@ struct CodeReader<FiveBitCodes<kZero>> {
   }
 };
 
-template <const int8_t (&kTable)[16], int kZero, int kDepth>
-struct CodeReader<TableCodes<kTable, kZero, kDepth>> {
+template <const int8_t (&kTable)[16], Sums kSums>
+struct CodeReader<TableCodes<kTable, kSums>> {
   const uint8_t (*q)[kVectorBytes];
   __m256i table;
   HEARTH_INLINE_AVX2 explicit CodeReader(const uint8_t (*vectors)[kVectorBytes]) : q(vectors) {
     const __m256i values =
         _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kTable)));
-    table = kDepth ? _mm256_add_epi8(values, _mm256_set1_epi8(static_cast<char>(kZero))) : values;
+    constexpr int kAdded = kSums == Sums::kWide ? 0 : TableCodes<kTable, kSums>::kZero;
+    table = _mm256_add_epi8(values, _mm256_set1_epi8(kAdded));
   }
   HEARTH_INLINE_AVX2 Nibbles pair(int j) const {
     const Nibbles n = nibbles(q[j]);
@@ -123,32 +128,34 @@ struct CodeReader<TableCodes<kTable, kZero, kDepth>> {
   }
 };
 
-/// P x N sums of 16-bit products of code vectors [kFirst, kLast) of one group: each dword of x meets P code
-/// vectors, each code vector N dwords; the P * N sums stay in registers.
-template <int kFirst, int kLast, int P, int N, typename Expanded>
-HEARTH_INLINE_AVX2 void dot_vectors(const Expanded* w, const ActivationBlock* a, int g, __m256i (&s)[P][N]) {
-  constexpr int kTogether = N % 2 == 0 && P <= 2 ? 2 : 1;
-  HEARTH_UNROLL for (int j = kFirst; j < kLast; ++j) {
-    __m256i codes[P];
+/// s[p][n] = sum over vectors j < kVectors of multiply(weights(p, j), inputs(n, j)), added by add(): each
+/// dword of input meets P code vectors, each code vector N dwords; the P * N sums stay in registers.
+template <int kVectors, int P, int N, typename Weights, typename Inputs, typename Multiply, typename Add>
+HEARTH_INLINE_AVX2 void dot_vectors(const Weights& weights, const Inputs& inputs, const Multiply& multiply,
+                                    const Add& add, __m256i (&s)[P][N]) {
+  constexpr int kTogether =
+      N % 2 == 0 && P <= 2 ? 2 : 1;  // columns whose broadcasts and products are issued together
+  HEARTH_UNROLL for (int j = 0; j < kVectors; ++j) {
+    __m256i w[P];
     HEARTH_UNROLL for (int p = 0; p < P; ++p) {
-      codes[p] = load(w[p].q[g][j]);
-      keep_in_register(codes[p]);
+      w[p] = weights(p, j);
+      keep_in_register(w[p]);
     }
     HEARTH_UNROLL for (int n = 0; n < N; n += kTogether) {
       __m256i x[kTogether], t[kTogether][P];
       HEARTH_UNROLL for (int i = 0; i < kTogether; ++i) {
-        x[i] = broadcast32(a[n + i].q + g * kGroup + 4 * j);
+        x[i] = inputs(n + i, j);
         keep_in_register(x[i]);
       }
       HEARTH_UNROLL for (int i = 0; i < kTogether; ++i) {
-        HEARTH_UNROLL for (int p = 0; p < P; ++p) t[i][p] = maddubs(codes[p], x[i]);
+        HEARTH_UNROLL for (int p = 0; p < P; ++p) t[i][p] = multiply(w[p], x[i]);
       }
       HEARTH_UNROLL for (int i = 0; i < kTogether; ++i) {
         HEARTH_UNROLL for (int p = 0; p < P; ++p) {
-          if (j == kFirst) {
+          if (j == 0) {
             s[p][n + i] = t[i][p];
           } else {
-            add16(s[p][n + i], t[i][p]);
+            add(s[p][n + i], t[i][p]);
           }
         }
       }
@@ -169,7 +176,15 @@ HEARTH_INLINE_AVX2 __m256i zero_term(const ActivationBlock& a, int g) {
   return kZero == 8 ? eight : _mm256_slli_epi32(eight, 1);
 }
 
-/// The eight minima of group g meet the sums of N columns.
+/// The minima of group g for the values, whose zero point the codes do not have.
+template <typename Tile>
+HEARTH_INLINE_AVX2 __m256 minimum_of_values(const ScaleReader<typename Tile::Scales>& scales, __m256 scale,
+                                            int g) {
+  if constexpr (Tile::kShift == 0) return scales.minimum(g);
+  return _mm256_fnmadd_ps(_mm256_set1_ps(Tile::kShift), scale, scales.minimum(g));
+}
+
+/// They meet the sums of N columns.
 template <typename Tile, int N>
 struct MinimaSums {
   static constexpr bool kUsed = Tile::Scales::kMinima;
@@ -179,10 +194,10 @@ struct MinimaSums {
       HEARTH_UNROLL for (int n = 0; n < N; ++n) sums[n] = _mm256_setzero_ps();
     }
   }
-  HEARTH_INLINE_AVX2 void add(const ScaleReader<typename Tile::Scales>& scales, const ActivationBlock* a,
-                              int g) {
+  HEARTH_INLINE_AVX2 void add(const ScaleReader<typename Tile::Scales>& scales, __m256 scale,
+                              const ActivationBlock* a, int g) {
     if constexpr (kUsed) {
-      const __m256 minimum = scales.minimum(g);
+      const __m256 minimum = minimum_of_values<Tile>(scales, scale, g);
       HEARTH_UNROLL for (int n = 0; n < N; ++n) {
         sums[n] = _mm256_fmadd_ps(minimum, _mm256_broadcast_ss(&a[n].scaled_sum[g]), sums[n]);
       }
@@ -195,39 +210,92 @@ struct MinimaSums {
   }
 };
 
+/// Activations plus 128, unsigned: the multiplier wants one unsigned operand, so that the other may be
+/// signed.
+template <int N>
+struct BiasedColumns {
+  alignas(32) uint8_t q[N][kCodesColumns];
+  const ActivationBlock* a;
+  HEARTH_TARGET_AVX2 void set(const ActivationBlock* first, int groups) {
+    a = first;
+    for (int n = 0; n < N; ++n) {
+      for (int g = 0; g < groups; ++g) {
+        const __m256i v = _mm256_xor_si256(load(a[n].q + g * kGroup), _mm256_set1_epi8(-128));
+        _mm256_store_si256(reinterpret_cast<__m256i*>(q[n] + g * kGroup), v);
+      }
+    }
+  }
+};
+
 /// Codes that add up in 16 bits.
 template <typename Tile>
 struct GroupKernels {
   using Layout = Tile;
   using Scales = typename Tile::Scales;
   using GroupCodes = typename Tile::GroupCodes;
-  static constexpr int kDepth = GroupCodes::kDepth;
   static constexpr int kZero = GroupCodes::kZero;
+  static constexpr bool kCentred = GroupCodes::kSums == Sums::kCentred;
   static constexpr bool kMinima = Scales::kMinima;
-  static_assert(kDepth == 4 || kDepth == 8);
   static constexpr int64_t kPanelsPerUnit = 1;
   static constexpr int64_t kUnits = 8;
 
   struct alignas(32) Expanded {
-    uint8_t q[kCodesGroups][kVectorsPerGroup][kVectorBytes];
+    uint8_t q[kCodesGroups][kVectorsPerGroup][kVectorBytes];  // centred: signed values
+    int16_t bias[kCentred ? kCodesGroups : 1]
+                [2 * kPanelRows];  // -128 times the sum of q, for each 16-bit lane
     float d[kCodesGroups][kPanelRows];
     float minima[kMinima ? kCodesGroups : 1][kPanelRows];
   };
 
   template <int N>
-  using Columns = PlainColumns<N>;
+  using Columns = std::conditional_t<kCentred, BiasedColumns<N>, PlainColumns<N>>;
+
+  HEARTH_INLINE_AVX2 static void expand_codes(const CodeReader<GroupCodes>& codes, int g, Expanded& out) {
+    __m256i sums = _mm256_setzero_si256();
+    HEARTH_UNROLL for (int j = 0; j < 4; ++j) {
+      Nibbles pair = codes.pair(j);
+      if constexpr (kCentred) {
+        const __m256i one = _mm256_set1_epi8(1), zero = _mm256_set1_epi8(kZero);
+        pair = {_mm256_sub_epi8(pair.low, zero), _mm256_sub_epi8(pair.high, zero)};
+        sums = _mm256_add_epi16(sums, _mm256_maddubs_epi16(one, _mm256_add_epi8(pair.low, pair.high)));
+      }
+      _mm256_store_si256(reinterpret_cast<__m256i*>(out.q[g][j]), pair.low);
+      _mm256_store_si256(reinterpret_cast<__m256i*>(out.q[g][j + 4]), pair.high);
+    }
+    if constexpr (kCentred) {
+      const __m256i bias = _mm256_sub_epi16(_mm256_setzero_si256(), _mm256_slli_epi16(sums, 7));
+      _mm256_store_si256(reinterpret_cast<__m256i*>(out.bias[g]), bias);
+    }
+  }
 
   HEARTH_TARGET_AVX2 static void expand(const std::byte* tile, int groups, int, Expanded& out) {
     const ScaleReader<Scales> scales(tile);
     for (int g = 0; g < groups; ++g) {
-      const CodeReader<GroupCodes> codes(Tile::vectors(tile, groups, g));
-      HEARTH_UNROLL for (int j = 0; j < 4; ++j) {
-        const Nibbles pair = codes.pair(j);
-        _mm256_store_si256(reinterpret_cast<__m256i*>(out.q[g][j]), pair.low);
-        _mm256_store_si256(reinterpret_cast<__m256i*>(out.q[g][j + 4]), pair.high);
+      expand_codes(CodeReader<GroupCodes>(Tile::vectors(tile, groups, g)), g, out);
+      const __m256 scale = scales.scale(g);
+      _mm256_store_ps(out.d[g], scale);
+      if constexpr (kMinima) _mm256_store_ps(out.minima[g], minimum_of_values<Tile>(scales, scale, g));
+    }
+  }
+
+  /// The 16-bit sums of group g: of values and activations, or of codes and activations.
+  template <int P, int N>
+  HEARTH_INLINE_AVX2 static void dot(const Expanded* w, const Columns<N>& x, int g, __m256i (&s)[P][N]) {
+    auto weights = [&](int p, int j) HEARTH_ALWAYS_AVX2 { return load(w[p].q[g][j]); };
+    if constexpr (kCentred) {
+      dot_vectors<kVectorsPerGroup, P, N>(
+          weights, [&](int n, int j) HEARTH_ALWAYS_AVX2 { return broadcast32(x.q[n] + g * kGroup + 4 * j); },
+          [&](__m256i values, __m256i four) HEARTH_ALWAYS_AVX2 { return maddubs(four, values); }, add16, s);
+      HEARTH_UNROLL for (int p = 0; p < P; ++p) {
+        __m256i bias = load(w[p].bias[g]);
+        keep_in_register(bias);
+        HEARTH_UNROLL for (int n = 0; n < N; ++n) add16(s[p][n], bias);
       }
-      _mm256_store_ps(out.d[g], scales.scale(g));
-      if constexpr (kMinima) _mm256_store_ps(out.minima[g], scales.minimum(g));
+    } else {
+      dot_vectors<kVectorsPerGroup, P, N>(
+          weights,
+          [&](int n, int j) HEARTH_ALWAYS_AVX2 { return broadcast32(x.a[n].q + g * kGroup + 4 * j); },
+          maddubs, add16, s);
     }
   }
 
@@ -237,22 +305,14 @@ struct GroupKernels {
     const __m256i ones = _mm256_set1_epi16(1);
 #pragma GCC unroll 1
     for (int g = 0; g < groups; ++g) {
-      __m256i s[P][N], first[P][N];
-      dot_vectors<0, kDepth, P, N>(w, a, g, s);
-      if constexpr (kDepth < kVectorsPerGroup) {  // the registers hold 16-bit sums; the first half waits
-        HEARTH_UNROLL for (int p = 0; p < P; ++p) {
-          HEARTH_UNROLL for (int n = 0; n < N; ++n) first[p][n] = _mm256_madd_epi16(s[p][n], ones);
-        }
-        if constexpr (P * N > 4) asm volatile("" : "+m"(first));
-        dot_vectors<kDepth, kVectorsPerGroup, P, N>(w, a, g, s);
-      }
+      __m256i s[P][N];
+      dot<P, N>(w, x, g, s);
       HEARTH_UNROLL for (int p = 0; p < P; ++p) {
         HEARTH_UNROLL for (int n = 0; n < N; ++n) {
-          __m256i dot = _mm256_madd_epi16(s[p][n], ones);
-          if constexpr (kDepth < kVectorsPerGroup) dot = _mm256_add_epi32(dot, first[p][n]);
-          if constexpr (kZero != 0) dot = _mm256_add_epi32(dot, zero_term<kZero>(a[n], g));
+          __m256i sum32 = _mm256_madd_epi16(s[p][n], ones);
+          if constexpr (kZero != 0 && !kCentred) sum32 = _mm256_add_epi32(sum32, zero_term<kZero>(a[n], g));
           float* sum = sums + (p * N + n) * kPanelRows;
-          _mm256_store_ps(sum, fold(dot, a[n].d[g], _mm256_load_ps(w[p].d[g]), _mm256_load_ps(sum)));
+          _mm256_store_ps(sum, fold(sum32, a[n].d[g], _mm256_load_ps(w[p].d[g]), _mm256_load_ps(sum)));
         }
       }
     }
@@ -314,16 +374,16 @@ struct GroupKernels {
       }
       const __m256 d = scales.scale(g);
       HEARTH_UNROLL for (int n = 0; n < N; ++n) {
-        __m256i dot;
-        if constexpr (kDepth == kVectorsPerGroup) {
-          dot = _mm256_madd_epi16(_mm256_add_epi16(s[n][0], s[n][1]), ones);
+        __m256i sum32;
+        if constexpr (kCentred) {  // codes up to 31 add up in halves only: 8 * 31 * 127 = 31496
+          sum32 = _mm256_add_epi32(_mm256_madd_epi16(s[n][0], ones), _mm256_madd_epi16(s[n][1], ones));
         } else {
-          dot = _mm256_add_epi32(_mm256_madd_epi16(s[n][0], ones), _mm256_madd_epi16(s[n][1], ones));
+          sum32 = _mm256_madd_epi16(_mm256_add_epi16(s[n][0], s[n][1]), ones);
         }
-        if constexpr (kZero != 0) dot = _mm256_add_epi32(dot, zero_term<kZero>(a[n], g));
-        sums[n] = fold(dot, a[n].d[g], d, sums[n]);
+        if constexpr (kZero != 0) sum32 = _mm256_add_epi32(sum32, zero_term<kZero>(a[n], g));
+        sums[n] = fold(sum32, a[n].d[g], d, sums[n]);
       }
-      minima.add(scales, a, g);
+      minima.add(scales, d, a, g);
     }
     minima.take_from(sums);
     prefetch_ahead(tile);
@@ -340,7 +400,7 @@ struct SignedGroupKernels {
   using Layout = Tile;
   using Scales = typename Tile::Scales;
   using GroupCodes = typename Tile::GroupCodes;
-  static_assert(GroupCodes::kDepth == 0 && !Scales::kMinima);
+  static_assert(GroupCodes::kSums == Sums::kWide && !Scales::kMinima);
   static constexpr int64_t kPanelsPerUnit = 1;
   static constexpr int64_t kUnits = 4;
 
@@ -388,23 +448,10 @@ struct SignedGroupKernels {
 #pragma GCC unroll 1
     for (int g = 0; g < groups; ++g) {
       __m256i dot[P][N];
-      HEARTH_UNROLL for (int j = 0; j < 2 * kVectorsPerGroup; ++j) {
-        __m256i v[P];
-        HEARTH_UNROLL for (int p = 0; p < P; ++p) {
-          v[p] = load(w[p].q[g][j / 2][j % 2]);
-          keep_in_register(v[p]);
-        }
-        HEARTH_UNROLL for (int n = 0; n < N; ++n) {
-          const __m256i pair = broadcast32(&x.q[n][g][j % 2][j / 2 * 2]);
-          HEARTH_UNROLL for (int p = 0; p < P; ++p) {
-            if (j == 0) {
-              dot[p][n] = madd(v[p], pair);
-            } else {
-              add32(dot[p][n], madd(v[p], pair));
-            }
-          }
-        }
-      }
+      dot_vectors<2 * kVectorsPerGroup, P, N>(
+          [&](int p, int j) HEARTH_ALWAYS_AVX2 { return load(w[p].q[g][j / 2][j % 2]); },
+          [&](int n, int j) HEARTH_ALWAYS_AVX2 { return broadcast32(&x.q[n][g][j % 2][j / 2 * 2]); }, madd,
+          add32, dot);
       HEARTH_UNROLL for (int p = 0; p < P; ++p) {
         HEARTH_UNROLL for (int n = 0; n < N; ++n) {
           float* sum = sums + (p * N + n) * kPanelRows;
@@ -446,7 +493,7 @@ struct SignedGroupKernels {
 
 template <typename Tile>
 void multiply_groups(const TileJob& job) {
-  if constexpr (Tile::GroupCodes::kDepth == 0) {
+  if constexpr (Tile::GroupCodes::kSums == Sums::kWide) {
     multiply<SignedGroupKernels<Tile>>(job);
   } else {
     multiply<GroupKernels<Tile>>(job);

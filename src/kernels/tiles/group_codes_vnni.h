@@ -15,7 +15,7 @@ struct GroupKernels {
   using Scales = typename Tile::Scales;
   using GroupCodes = typename Tile::GroupCodes;
   static constexpr bool kMinima = Scales::kMinima;
-  static constexpr bool kSigned = GroupCodes::kDepth == 0;
+  static constexpr bool kSigned = GroupCodes::kSums == Sums::kWide;
   static constexpr int kZero = kSigned ? 128 : GroupCodes::kZero;
   static constexpr int64_t kPanelsPerUnit = 2;
   static constexpr int64_t kUnits = 4;
@@ -42,8 +42,11 @@ struct GroupKernels {
         _mm256_store_si256(reinterpret_cast<__m256i*>(out.codes.q[g][j][half]), as_unsigned(pair.low));
         _mm256_store_si256(reinterpret_cast<__m256i*>(out.codes.q[g][j + 4][half]), as_unsigned(pair.high));
       }
-      _mm256_store_ps(out.d[g] + half * kPanelRows, scales.scale(g));
-      if constexpr (kMinima) _mm256_store_ps(out.minima[g] + half * kPanelRows, scales.minimum(g));
+      const __m256 scale = scales.scale(g);
+      _mm256_store_ps(out.d[g] + half * kPanelRows, scale);
+      if constexpr (kMinima) {
+        _mm256_store_ps(out.minima[g] + half * kPanelRows, avx2::minimum_of_values<Tile>(scales, scale, g));
+      }
     }
   }
 

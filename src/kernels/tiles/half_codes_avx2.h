@@ -118,6 +118,16 @@ struct HalfKernels {
     if constexpr (kMinima) _mm256_store_ps(out.m, row_minima(fields));
   }
 
+  /// The 16-bit sums of half `half` of group g.
+  template <int P, int N>
+  HEARTH_INLINE_AVX2 static void dot_half(const Expanded* w, const ActivationBlock* a, int g, int half,
+                                          __m256i (&s)[P][N]) {
+    dot_vectors<4, P, N>(
+        [&](int p, int j) HEARTH_ALWAYS_AVX2 { return load(w[p].q[g][4 * half + j]); },
+        [&](int n, int j) HEARTH_ALWAYS_AVX2 { return broadcast32(a[n].q + g * kGroup + 16 * half + 4 * j); },
+        maddubs, add16, s);
+  }
+
   template <int P, int N>
   HEARTH_HOT_AVX2 static void many(const Expanded* w, const Columns<N>& x, int groups, float* sums) {
     const ActivationBlock* a = x.a;
@@ -128,13 +138,13 @@ struct HalfKernels {
 #pragma GCC unroll 1
     for (int g = 0; g < groups; ++g) {
       __m256i s[P][N], first[P][N];
-      dot_vectors<0, 4, P, N>(w, a, g, s);
+      dot_half<P, N>(w, a, g, 0, s);
       HEARTH_UNROLL for (int p = 0; p < P; ++p) {
         HEARTH_UNROLL for (int n = 0; n < N; ++n) first[p][n] =
             _mm256_madd_epi16(s[p][n], load(w[p].sc[g][0]));
       }
       if constexpr (P * N > 4) asm volatile("" : "+m"(first));
-      dot_vectors<4, 8, P, N>(w, a, g, s);
+      dot_half<P, N>(w, a, g, 1, s);
       HEARTH_UNROLL for (int p = 0; p < P; ++p) {
         HEARTH_UNROLL for (int n = 0; n < N; ++n) {
           __m256i dot = _mm256_add_epi32(_mm256_madd_epi16(s[p][n], load(w[p].sc[g][1])), first[p][n]);

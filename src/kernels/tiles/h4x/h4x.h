@@ -7,7 +7,7 @@
 
 namespace hearth::kernels {
 
-using H4X = GroupTile<HalfScales, TableCodes<kNonLinearValues, 0, 0>>;
+using H4X = GroupTile<HalfScales, TableCodes<kNonLinearValues, Sums::kWide>>;
 static_assert(H4X::bytes(kCodesGroups) == 1152);
 
 }  // namespace hearth::kernels

@@ -7,7 +7,7 @@
 
 namespace hearth::kernels {
 
-using H4XS = GroupTile<SignedSubScales, TableCodes<kNonLinearValues, 0, 0>>;
+using H4XS = GroupTile<SignedSubScales, TableCodes<kNonLinearValues, Sums::kWide>>;
 static_assert(H4XS::bytes(kCodesGroups) == 1120);
 
 }  // namespace hearth::kernels

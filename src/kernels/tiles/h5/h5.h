@@ -6,7 +6,7 @@
 
 namespace hearth::kernels {
 
-using H5 = GroupTile<SubScalesAndMinima, FiveBitCodes<0>>;
+using H5 = GroupTile<SubScalesAndMinima, FiveBitCodes>;
 static_assert(H5::bytes(kCodesGroups) == 1440);
 
 }  // namespace hearth::kernels

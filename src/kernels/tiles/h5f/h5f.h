@@ -6,7 +6,7 @@
 
 namespace hearth::kernels {
 
-using H5F = GroupTile<HalfScales, FiveBitCodes<16>>;
+using H5F = GroupTile<HalfScales, FiveBitCodes>;
 static_assert(H5F::bytes(kCodesGroups) == 1408);
 
 }  // namespace hearth::kernels

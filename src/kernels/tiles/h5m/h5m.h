@@ -6,7 +6,7 @@
 
 namespace hearth::kernels {
 
-using H5M = GroupTile<HalfScalesAndOffsets, FiveBitCodes<0>>;
+using H5M = GroupTile<HalfScalesAndOffsets, FiveBitCodes>;
 static_assert(H5M::bytes(kCodesGroups) == 1536);
 
 }  // namespace hearth::kernels
