@@ -19,7 +19,12 @@ void LoadFlags::declare(CLI::App& app) {
   app.add_option("--ctx", context,
                  "Context in tokens, or 'auto' for the largest that fits (default: 4096, or the model's own)")
       ->group("Loading");
-  app.add_option("--kv", kv_format, "KV cache: f16 or f32")->capture_default_str()->group("Loading");
+  app.add_option(
+         "--kv", kv_format,
+         "KV cache: f16, int8 (half the memory), f32, or auto: int8 from 500M parameters on, else f16; "
+         "FORMAT,windowed=FORMAT: another one for layers with a sliding window")
+      ->capture_default_str()
+      ->group("Loading");
   app.add_flag("--reference", reference,
                "Compute in float32 from the weights as they are on disk (slow, exact)")
       ->group("Loading");

@@ -24,7 +24,7 @@ Result<std::filesystem::path> resolve_model(const std::string& model);
 struct LoadFlags {
   int32_t threads = 0;
   std::string context;  // "", "auto" or a number
-  std::string kv_format = "f16";
+  std::string kv_format = "auto";
   bool reference = false;
   bool force = false;
   bool pack_cache = false;

@@ -22,7 +22,8 @@ runtime::RuntimeOptions runtime_options(const LoadOptions& options, int64_t cont
   out.cache_tokens = context_tokens * options.max_sequences;  // each session may fill its own
   out.max_sequences = options.max_sequences;
   out.max_batch_tokens = options.max_batch_tokens;
-  out.kv_format = options.kv_format;
+  const bool exact = options.precision == kernels::Precision::kReference;
+  out.kv_format = exact && options.kv_format == "auto" ? "f32" : options.kv_format;
   return out;
 }
 

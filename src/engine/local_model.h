@@ -32,8 +32,8 @@ struct LoadOptions {
   /// Tokens of context; nullopt: the model's own or kDefaultContextTokens, whichever is smaller; 0: the
   /// largest that fits.
   std::optional<int64_t> context_tokens;
-  /// How keys and values are kept: "f16" or "f32".
-  std::string kv_format = "f16";
+  /// How keys and values are kept: see RuntimeOptions. "auto" with kReference is f32.
+  std::string kv_format = "auto";
   kernels::Precision precision = kernels::Precision::kFast;
   /// Tensors whose products are computed in float32 although the rest is fast ("blk.3.ffn_down.weight").
   std::vector<std::string> float32_tensors;
