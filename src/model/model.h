@@ -76,6 +76,12 @@ struct RopeTable {
   float magnitude = 1;
 };
 
+/// A matrix and the name of the tensor it came from; a tensor that fuses several projections gives several.
+struct NamedMatrix {
+  std::string tensor;
+  const kernels::Matrix* matrix = nullptr;
+};
+
 /// Immutable and thread-safe after load.
 class Model {
  public:
@@ -98,6 +104,8 @@ class Model {
   const kernels::Matrix& output() const { return output_ ? *output_ : *embedding_; }
   /// (dim)
   std::span<const float> output_norm() const { return output_norm_; }
+  /// All matrices in the order GGUF files list them; a tied output is the embedding, named once.
+  std::vector<NamedMatrix> matrices() const;
 
   /// Frequencies of spec().ropes[index] for a session of `context` positions (longrope chooses its factors by
   /// it, so they must not change while the session lives).

@@ -17,6 +17,8 @@ struct FreeDeleter {
 using AlignedBytes = std::unique_ptr<std::byte, FreeDeleter>;
 AlignedBytes allocate_aligned(int64_t bytes);
 
+inline int64_t panels_of(int64_t rows) { return (rows + kPanelRows - 1) / kPanelRows; }
+
 struct Matrix::Impl {
   const Format* format = nullptr;
   int64_t rows = 0;
@@ -29,7 +31,7 @@ struct Matrix::Impl {
   bool mapped = false;
   int64_t panel_bytes = 0;
 
-  int64_t panels() const { return (rows + kPanelRows - 1) / kPanelRows; }
+  int64_t panels() const { return panels_of(rows); }
   int64_t packed_bytes() const { return panel_bytes * panels(); }
   void decode_row(int64_t row, float* out) const;
 };
