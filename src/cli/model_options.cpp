@@ -37,6 +37,7 @@ Result<engine::LoadOptions> LoadFlags::options() const {
   options.threads = threads;
   options.kv_format = kv_format;
   options.ignore_memory = force;
+  options.max_sequences = max_sequences;
   if (reference) options.precision = kernels::Precision::kReference;
   if (context == "auto") {
     options.context_tokens = 0;

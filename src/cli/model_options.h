@@ -29,6 +29,7 @@ struct LoadFlags {
   bool force = false;
   bool pack_cache = false;
   bool no_pack_cache = false;
+  int32_t max_sequences = 1;  // open at a time; set by the verb, not a flag
 
   void declare(CLI::App& app);
   Result<engine::LoadOptions> options() const;
