@@ -128,41 +128,6 @@ struct CodeReader<TableCodes<kTable, kSums>> {
   }
 };
 
-/// s[p][n] = sum over vectors j < kVectors of multiply(weights(p, j), inputs(n, j)), added by add(): each
-/// dword of input meets P code vectors, each code vector N dwords; the P * N sums stay in registers.
-template <int kVectors, int P, int N, typename Weights, typename Inputs, typename Multiply, typename Add>
-HEARTH_INLINE_AVX2 void dot_vectors(const Weights& weights, const Inputs& inputs, const Multiply& multiply,
-                                    const Add& add, __m256i (&s)[P][N]) {
-  constexpr int kTogether =
-      N % 2 == 0 && P <= 2 ? 2 : 1;  // columns whose broadcasts and products are issued together
-  HEARTH_UNROLL for (int j = 0; j < kVectors; ++j) {
-    __m256i w[P];
-    HEARTH_UNROLL for (int p = 0; p < P; ++p) {
-      w[p] = weights(p, j);
-      keep_in_register(w[p]);
-    }
-    HEARTH_UNROLL for (int n = 0; n < N; n += kTogether) {
-      __m256i x[kTogether], t[kTogether][P];
-      HEARTH_UNROLL for (int i = 0; i < kTogether; ++i) {
-        x[i] = inputs(n + i, j);
-        keep_in_register(x[i]);
-      }
-      HEARTH_UNROLL for (int i = 0; i < kTogether; ++i) {
-        HEARTH_UNROLL for (int p = 0; p < P; ++p) t[i][p] = multiply(w[p], x[i]);
-      }
-      HEARTH_UNROLL for (int i = 0; i < kTogether; ++i) {
-        HEARTH_UNROLL for (int p = 0; p < P; ++p) {
-          if (j == 0) {
-            s[p][n + i] = t[i][p];
-          } else {
-            add(s[p][n + i], t[i][p]);
-          }
-        }
-      }
-    }
-  }
-}
-
 /// sum + d * (da * dot)
 HEARTH_INLINE_AVX2 __m256 fold(__m256i dot, float da, __m256 d, __m256 sum) {
   return _mm256_fmadd_ps(d, _mm256_mul_ps(_mm256_cvtepi32_ps(dot), _mm256_set1_ps(da)), sum);
