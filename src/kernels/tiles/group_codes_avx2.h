@@ -175,23 +175,6 @@ struct MinimaSums {
   }
 };
 
-/// Activations plus 128, unsigned: the multiplier wants one unsigned operand, so that the other may be
-/// signed.
-template <int N>
-struct BiasedColumns {
-  alignas(32) uint8_t q[N][kCodesColumns];
-  const ActivationBlock* a;
-  HEARTH_TARGET_AVX2 void set(const ActivationBlock* first, int groups) {
-    a = first;
-    for (int n = 0; n < N; ++n) {
-      for (int g = 0; g < groups; ++g) {
-        const __m256i v = _mm256_xor_si256(load(a[n].q + g * kGroup), _mm256_set1_epi8(-128));
-        _mm256_store_si256(reinterpret_cast<__m256i*>(q[n] + g * kGroup), v);
-      }
-    }
-  }
-};
-
 /// Codes that add up in 16 bits.
 template <typename Tile>
 struct GroupKernels {
@@ -257,10 +240,7 @@ struct GroupKernels {
         HEARTH_UNROLL for (int n = 0; n < N; ++n) add16(s[p][n], bias);
       }
     } else {
-      dot_vectors<kVectorsPerGroup, P, N>(
-          weights,
-          [&](int n, int j) HEARTH_ALWAYS_AVX2 { return broadcast32(x.a[n].q + g * kGroup + 4 * j); },
-          maddubs, add16, s);
+      dot_group<P, N>(weights, x.a, g, s);
     }
   }
 
