@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "cli/model_check.h"
 #include "cli/model_options.h"
 #include "cli/verb.h"
 #include "io/file.h"
@@ -81,6 +82,7 @@ class ShowCommand : public Command {
     HEARTH_ASSIGN(const engine::OpenedModel opened, engine::open_model(path));
     HEARTH_ASSIGN(const engine::LoadOptions options, load_.options());
     HEARTH_ASSIGN(const engine::MemoryNeed need, engine::plan_memory(opened, options));
+    if (const auto place = place_of(path)) verdict_ = store::read_verdict(*place);
     console.out(json_ ? as_json(opened, need).dump(-1, ' ', false, io::Json::error_handler_t::replace) + "\n"
                       : as_text(opened, need));
     return {};
@@ -100,6 +102,7 @@ class ShowCommand : public Command {
     return {{"model", model_},
             {"metadata", std::move(metadata)},
             {"tensors", std::move(tensors)},
+            {"check", check_json()},
             {"memory",
              {{"weights_bytes", need.plan.weight_bytes},
               {"kv_bytes", need.plan.kv_bytes},
@@ -133,12 +136,26 @@ class ShowCommand : public Command {
                plan.context, " tokens, scratch ", bytes(plan.scratch_bytes), ": ", bytes(plan.total_bytes()),
                " of ", bytes(need.machine.available_bytes), " available (", need.machine.limit,
                ")\n  largest context that fits: ", need.largest_context_tokens, " tokens\n");
-    return out;
+    return concat(out, "check\n  ", verdict_ ? describe(*verdict_) : "none yet; hearth check " + model_,
+                  "\n");
+  }
+
+  io::Json check_json() const {
+    if (!verdict_) return {};
+    if (!verdict_->error.empty()) return {{"error", verdict_->error}};
+    return {{"kld_mean", verdict_->kld_mean},
+            {"top1_agreement", verdict_->top1_agreement},
+            {"chosen_kld_mean", verdict_->chosen_kld_mean},
+            {"chosen_top1_agreement", verdict_->chosen_top1_agreement},
+            {"within_bounds", verdict_->within_bounds},
+            {"kv_fallback", verdict_->kv_fallback},
+            {"float32_tensors", verdict_->float32_tensors}};
   }
 
   std::string model_;
   bool json_ = false;
   LoadFlags load_;
+  std::optional<store::Verdict> verdict_;
 };
 
 }  // namespace
