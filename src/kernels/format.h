@@ -31,7 +31,7 @@ struct Format {
   std::string_view
       tile;  // name of the compute tile it packs into; empty: computed by decoding rows to float32
   /// For quantisers that choose codes themselves: overwrites the codes of n values (whole blocks), each in
-  /// 0 .. code_count - 1, and leaves the scales; values rise or fall with the code. nullptr: none of them can.
+  /// 0 .. code_count - 1, and leaves the scales. nullptr: they cannot.
   void (*recode)(std::byte* dst, int64_t n, const int8_t* codes) = nullptr;
   int32_t code_count = 0;
 };

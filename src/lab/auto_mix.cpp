@@ -9,6 +9,7 @@
 #include <queue>
 
 #include "io/file.h"
+#include "lab/divergence.h"
 #include "lab/reencode.h"
 
 namespace hearth::lab {
@@ -20,9 +21,9 @@ constexpr int64_t kSampledRows = 256;  // of a tensor, to estimate its error in 
 constexpr int kCorrections = 3;        // rounds of measuring the choice and correcting the prediction
 
 /// Mean KL divergence from the base model's output, position by position.
-class Divergence {
+class BaseLogits {
  public:
-  explicit Divergence(const CalibrationText& text) : text_(text) {}
+  explicit BaseLogits(const CalibrationText& text) : text_(text) {}
 
   Status measure_base(engine::LocalModel& base, const std::function<bool()>& go_on) {
     return run(base, go_on, [&](size_t, std::span<const float> logits) {
@@ -36,7 +37,7 @@ class Divergence {
     size_t positions = 0;
     HEARTH_RETURN_IF_ERROR(run(model, go_on, [&](size_t offset, std::span<const float> logits) {
       for (size_t at = 0; at < logits.size(); at += vocab, ++positions)
-        sum += position(base_.data() + offset + at, logits.data() + at, vocab);
+        sum += position(std::span(base_).subspan(offset + at, vocab), logits.subspan(at, vocab));
     }));
     return sum / static_cast<double>(positions);
   }
@@ -55,22 +56,8 @@ class Divergence {
     return {};
   }
 
-  static double log_sum(const float* logits, size_t vocab) {
-    const auto top = static_cast<double>(*std::max_element(logits, logits + vocab));
-    double sum = 0;
-    for (size_t i = 0; i < vocab; ++i) sum += std::exp(static_cast<double>(logits[i]) - top);
-    return top + std::log(sum);
-  }
-
-  static double position(const float* base, const float* other, size_t vocab) {
-    const double base_sum = log_sum(base, vocab);
-    const double other_sum = log_sum(other, vocab);
-    double kld = 0;
-    for (size_t i = 0; i < vocab; ++i) {
-      const double p = static_cast<double>(base[i]) - base_sum;
-      kld += std::exp(p) * (p - (static_cast<double>(other[i]) - other_sum));
-    }
-    return kld;
+  static double position(std::span<const float> base, std::span<const float> other) {
+    return kl_divergence(base, log_softmax(base), other, log_softmax(other));
   }
 
   const CalibrationText& text_;
@@ -260,7 +247,7 @@ class Chooser {
   const engine::OpenedModel& source_;
   engine::LocalModel& base_;
   const std::function<bool(double, const std::string&)>& progress_;
-  Divergence divergence_;
+  BaseLogits divergence_;
   const io::ImportanceMatrix& importance_;
   std::vector<std::vector<Rung>> ladders_;  // by tensor; empty: stays
   AutoMix out_;
