@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Writes a GGUF file of a real model's shape with random weights: speed does not depend on what the weights are.
 
-Usage: make_model.py SHAPE TYPE OUT     SHAPE: qwen3-0.6b, llama3.2-1b, smollm2-135m, qwen3-4b    TYPE: Q4_K_M, Q4_0, Q8_0, F16
+Usage: make_model.py SHAPE TYPE OUT     SHAPE: qwen3-0.6b, llama3.2-1b, smollm2-135m, qwen3-4b, qwen3-14b
+                                        TYPE: Q4_K_M, Q5_K_M, Q6_K, Q4_0, Q8_0, IQ4_XS, F16
 
 Blocks are random codes with scales that keep activations of order one. Types follow what llama.cpp's quantiser writes for the
-named mix. The tokenizer is a valid byte-level BPE of the right size: 256 bytes, then pairs, then triples, each with its merge.
+named mix, narrow rows included. The tokenizer is a valid byte-level BPE of the right size: 256 bytes, then pairs, then triples, each with its merge.
 Standard library only, so that it runs on a bare machine. Deterministic.
 """
 import os
@@ -13,7 +14,9 @@ import struct
 import sys
 
 POOL_BLOCKS = 4099  # prime: rows repeat only after many others
-KINDS = {"F32": (0, 1, 4), "F16": (1, 1, 2), "Q4_0": (2, 32, 18), "Q8_0": (8, 32, 34), "Q4_K": (12, 256, 144), "Q6_K": (14, 256, 210)}
+KINDS = {"F32": (0, 1, 4), "F16": (1, 1, 2), "Q4_0": (2, 32, 18), "Q5_0": (6, 32, 22), "Q5_1": (7, 32, 24), "Q8_0": (8, 32, 34),
+         "Q4_K": (12, 256, 144), "Q5_K": (13, 256, 176), "Q6_K": (14, 256, 210), "IQ4_NL": (20, 32, 18), "IQ4_XS": (23, 256, 136)}
+NARROW = {"Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0", "IQ4_XS": "IQ4_NL"}  # for rows that are no multiple of 256
 
 SHAPES = {
     "qwen3-0.6b": dict(arch="qwen3", layers=28, dim=1024, ffn=3072, heads=16, kv_heads=8, head=128, vocab=151936,
@@ -24,8 +27,10 @@ SHAPES = {
                          rope=1e5, context=8192, pre="smollm"),
     "qwen3-4b": dict(arch="qwen3", layers=36, dim=2560, ffn=9728, heads=32, kv_heads=8, head=128, vocab=151936,
                      rope=1e6, context=40960, pre="qwen2"),
+    "qwen3-14b": dict(arch="qwen3", layers=40, dim=5120, ffn=17408, heads=40, kv_heads=8, head=128, vocab=151936,
+                      rope=1e6, context=40960, pre="qwen2", untied=True),
 }
-FILE_TYPES = {"F16": 1, "Q4_0": 2, "Q8_0": 7, "Q4_K_M": 15}
+FILE_TYPES = {"F16": 1, "Q4_0": 2, "Q8_0": 7, "Q4_K_M": 15, "Q5_K_M": 17, "Q6_K": 18, "IQ4_XS": 30}
 
 
 def half(value):
@@ -38,8 +43,20 @@ def block(kind, rng, std):
         return half(std / 4.6) + rng.randbytes(16)
     if kind == "Q8_0":
         return half(std / 74) + rng.randbytes(32)
-    if kind == "Q4_K":  # scale and minimum codes alike and dmin = 7.5 d centre the weights
-        d = std / (47 * 4.6)
+    if kind == "Q5_0":
+        return half(std / 9.2) + rng.randbytes(20)
+    if kind == "Q5_1":
+        return half(std / 9.2) + half(-15.5 * std / 9.2) + rng.randbytes(20)
+    if kind == "IQ4_NL":  # signs of the scales alike often: its values have a mean of -6
+        return half(rng.choice((1, -1)) * std / 69) + rng.randbytes(16)
+    if kind == "IQ4_XS":
+        codes = [32 + rng.choice((1, -1)) * rng.randrange(10, 30) for _ in range(8)]
+        high = sum((code >> 4) << 2 * g for g, code in enumerate(codes))
+        low = bytes(codes[2 * g] & 15 | (codes[2 * g + 1] & 15) << 4 for g in range(4))
+        return half(std / (20 * 69)) + struct.pack("<H", high) + low + rng.randbytes(128)
+    if kind in ("Q4_K", "Q5_K"):  # scale and minimum codes alike and dmin in the middle of the codes centre the weights
+        middle, spread = (7.5, 4.6) if kind == "Q4_K" else (15.5, 9.2)
+        d = std / (47 * spread)
         codes = [rng.randrange(32, 64) for _ in range(8)]
         scales = bytearray(12)
         for g, code in enumerate(codes):
@@ -50,7 +67,7 @@ def block(kind, rng, std):
                 scales[g + 4] = (code & 15) * 17
                 scales[g - 4] |= (code >> 4) << 6
                 scales[g] |= (code >> 4) << 6
-        return half(d) + half(7.5 * d) + bytes(scales) + rng.randbytes(128)
+        return half(d) + half(middle * d) + bytes(scales) + rng.randbytes(KINDS[kind][2] - 16)
     if kind == "Q6_K":
         scales = bytes(rng.choice((1, -1)) * rng.randrange(40, 120) & 255 for _ in range(16))
         return rng.randbytes(192) + scales + half(std / (80 * 18.5))
@@ -87,24 +104,22 @@ def more_bits(i, n):
 def kind_of(mix, name, i, s, cols):
     if name.endswith("norm.weight"):
         return "F32"
-    if mix in ("F16", "Q8_0"):
-        return mix
-    if name == "token_embd.weight":
-        kind = "Q6_K"  # it is also the output matrix
-    elif mix == "Q4_K_M":
-        kind = "Q6_K" if ("attn_v" in name or "ffn_down" in name) and more_bits(i, s["layers"]) else "Q4_K"
-    else:
-        kind = "Q4_0"
-    if cols % KINDS[kind][1]:
-        if kind == "Q6_K":
-            return "Q8_0"
-        sys.exit(f"make_model.py: {name} has rows of {cols}, which llama.cpp would store as Q5_0; choose another TYPE")
-    return kind
+    base = {"Q4_K_M": "Q4_K", "Q5_K_M": "Q5_K"}.get(mix, mix)
+    kind = base
+    if mix not in ("F16", "Q8_0"):
+        if name == "output.weight" or name == "token_embd.weight" and not s.get("untied"):
+            kind = "Q6_K"
+        elif mix in ("Q4_K_M", "Q5_K_M") and ("attn_v" in name or "ffn_down" in name) and more_bits(i, s["layers"]):
+            kind = "Q6_K"
+        elif mix == "IQ4_XS" and "ffn_down" in name and i < s["layers"] // 8:
+            kind = "Q5_K"
+    return kind if cols % KINDS[kind][1] == 0 else NARROW[kind]
 
 
 def tensors(s, mix):
     dim, ffn, q, kv = s["dim"], s["ffn"], s["heads"] * s["head"], s["kv_heads"] * s["head"]
     out = [("token_embd.weight", (s["vocab"], dim), -1), ("output_norm.weight", (dim,), -1)]
+    out += [("output.weight", (s["vocab"], dim), -1)] if s.get("untied") else []
     for i in range(s["layers"]):
         rows = [("attn_norm", (dim,)), ("attn_q", (q, dim)), ("attn_k", (kv, dim)), ("attn_v", (kv, dim)),
                 ("attn_output", (dim, q)), ("ffn_norm", (dim,)), ("ffn_gate", (ffn, dim)), ("ffn_up", (ffn, dim)),

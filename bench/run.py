@@ -1,113 +1,195 @@
 #!/usr/bin/env python3
-"""Compares hearth with llama.cpp on the same random-weight files, interleaved, and writes a Markdown table.
+"""Measures hearth and its peers on the same random-weight files of real shapes, interleaved, and keeps every result as JSON.
 
-Usage: run.py [--hearth build/release/hearth] [--models qwen3-0.6b:Q4_K_M,qwen3-0.6b:Q8_0] [--rounds 5] [--threads 2]
-              [--prompt 512] [--gen 64] [--depth 0] [--work build/bench] [--out docs/benchmarks.md] [--cpu-variant haswell]
+Usage: run.py [--suite speed,depth,...] [--models qwen3-0.6b:Q4_K_M,...] [--rounds N] [--isa avx2|native] [--estimate]
+              [--peer-libraries FOLDER] [--peer-python PYTHON] [--report-only] [--out docs/benchmarks.md]
 
-Each round runs one side and then the other, so that a machine that drifts drifts for both; the table gives medians and the
-median of the per-round ratios. Needs Node with bench/peer's packages installed (bench/run.sh does that); without them only
-hearth is measured and the table says so.
+Suites:
+  speed       prefill of 512 and decode of 64 tokens from an empty context, all shapes and types
+  depth       the same with 2,048 and 8,192 tokens in the context (the peer's 8,192 with the smallest model only: it takes minutes),
+              hearth alone with 32,768, and how fast the context was filled
+  batch       eight sequences decoded together against one
+  first_token from the start of a process, with a warm file cache, to the first token after a prompt of 16
+  memory      peak resident memory with a context of 2,048
+  quantize    float16 to Q4_K_M
+  fit         a 14B model: what doctor predicts, whether it runs (once; 9 GB of disk)
+  specialist  the model in the box, and a four-bit form of it
+  peers       openvino-genai and onnxruntime-genai where --peer-python has them, each with whatever instructions it finds
+
+Each round runs one side and then the other in fresh processes, so that a machine that drifts drifts for both. A suite's results lie under
+WORK/results/ISA and replace the ones of before; --report-only makes the tables and plots from what lies there. --isa avx2 holds both
+sides to AVX2, native lets each choose. Without a peer only hearth is measured, and the tables say so.
 """
 import argparse
+import dataclasses
 import json
 import os
 import pathlib
 import platform
-import shutil
-import statistics
 import subprocess
 import sys
+import time
+
+import make_model
+import report
+import sides
 
 HERE = pathlib.Path(__file__).resolve().parent
-KEYS = ("prefill_tokens_per_s", "decode_tokens_per_s")
+TYPES = ("Q4_K_M", "Q4_0", "Q6_K", "Q8_0")
+SMALLEST = "qwen3-0.6b"
+MODELS = {
+    "speed": [*(f"{SMALLEST}:{kind}" for kind in (*TYPES, "Q5_K_M", "IQ4_XS")),
+              *(f"{shape}:{kind}" for shape in ("llama3.2-1b", "smollm2-135m", "qwen3-4b") for kind in TYPES)],
+    "depth": [f"{SMALLEST}:Q4_K_M", f"{SMALLEST}:Q4_0", "llama3.2-1b:Q4_K_M", "smollm2-135m:Q8_0", "qwen3-4b:Q4_K_M"],
+    "batch": [f"{SMALLEST}:Q4_K_M", f"{SMALLEST}:Q4_0"],
+    "first_token": ["llama3.2-1b:Q4_K_M"],
+    "memory": ["llama3.2-1b:Q4_K_M"],
+    "quantize": [f"{SMALLEST}:F16"],
+    "fit": ["qwen3-14b:Q4_K_M"],
+    "specialist": ["device:as shipped", "device:Q4_0"],
+    "peers": [f"{SMALLEST}:Q4_0", f"{SMALLEST}:Q4_K_M", "llama3.2-1b:Q4_0"],
+}
+ROUNDS = {"speed": 5, "depth": 3, "batch": 5, "first_token": 7, "memory": 3, "quantize": 3, "fit": 1, "specialist": 5, "peers": 3}
+# For estimates only, two threads: matrix operations per second, weight bytes per second, and seconds per token and earlier token of one
+# layer and query head of 64 dimensions.
+ASSUMED = {"hearth": (330e9, 24e9, 0.1e-9), "llama.cpp": (110e9, 13e9, 6e-9)}
+
+
+@dataclasses.dataclass
+class Case:
+    """What one file of results holds: one request to several sides, round after round."""
+    suite: str
+    shape: str
+    kind: str
+    request: dict
+    sides: list
+    rounds: int
+    label: str = ""  # part of the file's name where a model is measured in several ways
+
+    @property
+    def name(self):
+        return "-".join(part for part in (self.suite, self.shape, self.kind.replace(" ", "_"), self.label) if part)
 
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--hearth", default="build/release/hearth")
-    p.add_argument("--models", default="qwen3-0.6b:Q4_K_M,qwen3-0.6b:Q8_0,qwen3-0.6b:Q4_0,llama3.2-1b:Q4_K_M,smollm2-135m:Q8_0")
-    p.add_argument("--rounds", type=int, default=5)
+    p.add_argument("--hearth-flags", default="", help="more options for `hearth bench`, e.g. '--kv f16'")
+    p.add_argument("--suite", default="speed", help="comma-separated, or 'all'")
+    p.add_argument("--models", default="", help="SHAPE:TYPE,... instead of the suite's own")
+    p.add_argument("--depths", default="2048,8192,32768", help="of the depth suite")
+    p.add_argument("--rounds", type=int, default=0, help="instead of the suite's own")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--prompt", type=int, default=512)
     p.add_argument("--gen", type=int, default=64)
-    p.add_argument("--depth", type=int, default=0)
+    p.add_argument("--isa", choices=("avx2", "native"), default="avx2")
     p.add_argument("--work", type=pathlib.Path, default=pathlib.Path("build/bench"))
-    p.add_argument("--out", type=pathlib.Path, default=None)
-    p.add_argument("--cpu-variant", default="", help="hold llama.cpp to this build of its CPU library (e.g. haswell: AVX2)")
-    return p.parse_args()
+    p.add_argument("--out", type=pathlib.Path, default=None, help="Markdown file whose marked blocks are rewritten")
+    p.add_argument("--peer-libraries", default="", help="folder of llama.cpp's shared libraries instead of the npm package's")
+    p.add_argument("--peer-python", default="python3", help="a Python that has the other peers")
+    p.add_argument("--estimate", action="store_true", help="say how long it would take and stop")
+    p.add_argument("--report-only", action="store_true")
+    args = p.parse_args()
+    args.suites = list(MODELS) if args.suite == "all" else args.suite.split(",")
+    for suite in args.suites:
+        if suite not in MODELS:
+            p.error(f"no suite {suite}; there are {', '.join(MODELS)}")
+    return args
 
 
-def last_json(text):
-    for line in reversed(text.strip().splitlines()):
-        if line.startswith("{"):
-            return json.loads(line)
-    raise ValueError("no JSON object on stdout")
+def cases_of(suite, args, hearth, peer, others):
+    both = [side for side in (hearth, peer) if side]
+    rounds = args.rounds or ROUNDS[suite]
+    speed = {"mode": "speed", "threads": args.threads, "prompt": args.prompt, "gen": args.gen, "depth": 0}
+    for spec in args.models.split(",") if args.models else MODELS[suite]:
+        shape, kind = spec.split(":")
+        one = lambda request, who=both, label="", times=rounds: Case(suite, shape, kind, request, who, times, label)
+        if suite == "speed":
+            yield one(speed | {"profile": True})
+        elif suite == "depth":
+            for depth in map(int, args.depths.split(",")):
+                if depth >= make_model.SHAPES[shape]["context"]:
+                    continue
+                with_peer = depth <= 2048 or depth <= 8192 and shape == SMALLEST and kind == "Q4_K_M"
+                if depth > 8192 and shape != SMALLEST:
+                    continue
+                yield one(speed | {"depth": depth, "profile": True}, both if with_peer else [hearth], str(depth), rounds if depth <= 8192 else 1)
+        elif suite == "batch":
+            yield one(speed | {"prompt": 0, "sequences": 8})
+        elif suite == "first_token":
+            yield one({"mode": "first_token", "threads": args.threads, "prompt": 16})
+        elif suite == "memory":
+            yield one(speed | {"gen": 32, "depth": 2048 - args.prompt - 64, "ctx": 2048})
+        elif suite == "quantize":
+            yield one({"mode": "quantize", "threads": args.threads, "type": "Q4_K_M"})
+        elif suite == "fit":
+            yield one(speed | {"prompt": 128, "gen": 16}, [hearth])
+        elif suite == "specialist":
+            yield one(speed | {"prompt": 64, "gen": 256, "repeat": 5}, [hearth])
+        elif suite == "peers":
+            yield one(speed, [hearth, *([peer] if peer else []), *others])
 
 
-def run(command, what):
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"run.py: {what} failed with status {done.returncode}: {done.stderr.strip()[-400:]}")
-    try:
-        return last_json(done.stdout)
-    except ValueError:
-        return json.loads(done.stdout)
+def matrix_weights(shape):
+    s = make_model.SHAPES[shape]
+    q, kv = s["heads"] * s["head"], s["kv_heads"] * s["head"]
+    return s["layers"] * s["dim"] * (2 * q + 2 * kv + 3 * s["ffn"])
 
 
-def hearth_once(args, model):
-    return run([args.hearth, "bench", str(model), "--prompt", str(args.prompt), "--gen", str(args.gen), "--depth",
-                str(args.depth), "--threads", str(args.threads), "--repeat", "1", "--json"], "hearth bench")
+def estimate(case, side, work):
+    """Seconds of one round of one side, roughly."""
+    if case.shape not in make_model.SHAPES:
+        return 3
+    path = model_path(case.shape, case.kind, work)
+    s, weights = make_model.SHAPES[case.shape], matrix_weights(case.shape)
+    size = path.stat().st_size if path.exists() else (weights + s["vocab"] * s["dim"]) * (2 if case.kind == "F16" else 0.6)
+    gops, bytes_s, attention = ASSUMED.get(side.name, ASSUMED["llama.cpp"])
+    start = 1 + size / 0.7e9
+    if case.request["mode"] == "first_token":
+        return start
+    if case.request["mode"] == "quantize":
+        return (weights + s["vocab"] * s["dim"]) * (30e-9 if side.name == "hearth" else 60e-9)
+    prompt, gen, depth = (case.request[key] for key in ("prompt", "gen", "depth"))
+    attend = attention * s["layers"] * s["heads"] * s["head"] / 64
+    fill = depth * (2 * weights / gops + attend * depth / 2)
+    prefill = prompt * (2 * weights / gops + attend * depth)
+    steps = gen * (3 if case.request.get("sequences", 1) > 1 else 1) * (2 if case.request.get("profile") and side.name == "hearth" else 1)
+    return start + fill + prefill + steps * (size / bytes_s + attend * depth)
 
 
-def peer_folder(args):
-    """bench/peer, or a copy whose prebuilt package holds only the wanted CPU library."""
-    folder = HERE / "peer"
-    if not (folder / "node_modules" / "node-llama-cpp").is_dir() or not shutil.which("node"):
-        return None
-    if not args.cpu_variant:
-        return folder
-    copy = (args.work / f"peer-{args.cpu_variant}").resolve()
-    if not copy.is_dir():
-        shutil.copytree(folder, copy, symlinks=True)
-        for library in copy.rglob("libggml-cpu-*.so"):
-            if library.stem != f"libggml-cpu-{args.cpu_variant}":
-                library.unlink()
-    return copy
+def model_path(shape, kind, work):
+    return work / f"{shape}-{kind}.gguf"
 
 
-def peer_once(args, folder, model):
-    numbers = [args.prompt, args.gen, args.depth, args.threads, 1]
-    return run(["node", str(folder / "llama_cpp.mjs"), str(model.resolve()), *map(str, numbers)], "llama.cpp")
+def prepared_model(case, hearth, work):
+    if case.shape == "device":
+        shipped = HERE.parent / "models" / "device" / "device.gguf"
+        if case.kind == "as shipped":
+            return shipped
+        path = work / f"device-{case.kind}.gguf"
+        if not path.exists():
+            hearth.start("convert", shipped, path, "--type", case.kind.lower())
+        return path
+    path = model_path(case.shape, case.kind, work)
+    if not path.exists():
+        print(f"making {path.name}", file=sys.stderr)
+        subprocess.run([sys.executable, str(HERE / "make_model.py"), case.shape, case.kind, str(path)], check=True)
+    return path
 
 
-def measure(args, folder, shape, kind):
-    model = args.work / f"{shape}-{kind}.gguf"
-    if not model.exists():
-        subprocess.run([sys.executable, str(HERE / "make_model.py"), shape, kind, str(model)], check=True)
-    ours, theirs = [], []
-    for number in range(args.rounds):
-        ours.append(hearth_once(args, model))
-        line = f"{model.stem} round {number + 1}: hearth {ours[-1][KEYS[0]]:.1f} / {ours[-1][KEYS[1]]:.1f}"
-        if folder:
-            theirs.append(peer_once(args, folder, model))
-            line += f", llama.cpp {theirs[-1][KEYS[0]]:.1f} / {theirs[-1][KEYS[1]]:.1f} tok/s (prefill / decode)"
-        print(f"{line}; load average {os.getloadavg()[0]:.1f}", file=sys.stderr)
-    return ours, theirs
-
-
-def row(shape, kind, ours, theirs):
-    cells = [shape, kind]
-    for key in KEYS:
-        mine = [r[key] for r in ours]
-        cells.append(f"{statistics.median(mine):.1f}")
-        if theirs:
-            other = [r[key] for r in theirs]
-            ratio = statistics.median(m / o for m, o in zip(mine, other))
-            cells += [f"{statistics.median(other):.1f}", f"{ratio:.2f}"]
-        else:
-            cells += ["–", "–"]
-    memory = [f"{statistics.median(r['peak_rss_bytes'] for r in side) / 2**20:.0f}" if side else "–" for side in (ours, theirs)]
-    return "| " + " | ".join(cells + memory) + " |"
+def request_for(side, case, model, work):
+    request = case.request | {"model": str(model.resolve())}
+    if side.name == "onnxruntime-genai":
+        folder = work / f"{case.shape}-{case.kind}-onnx"
+        if not folder.exists():
+            print(f"converting {model.name} for {side.name}", file=sys.stderr)
+            side.measure({"mode": "convert", "model": request["model"], "out": str(folder.resolve())})
+        request["model"] = str(folder.resolve())
+    if request["mode"] == "quantize":
+        out = work / f"quantized-{side.name}.gguf"
+        out.unlink(missing_ok=True)
+        request["out"] = str(out.resolve())
+    return request
 
 
 def processor():
@@ -117,37 +199,65 @@ def processor():
     return platform.machine()
 
 
+def measure(case, args, hearth):
+    """Runs the rounds; what failed is left out and told. The file is written after each round, so that a stop loses one."""
+    model = prepared_model(case, hearth, args.work)
+    result = {"suite": case.suite, "shape": case.shape, "type": case.kind, "label": case.label, "request": case.request, "isa": args.isa,
+              "processor": processor(), "commit": subprocess.run(["git", "-C", str(HERE), "describe", "--always", "--dirty"], capture_output=True,
+                                                                 text=True, check=False).stdout.strip(),
+              "model_bytes": model.stat().st_size, "rounds": [], "failed": {}}
+    if case.suite == "fit":
+        result["doctor"] = hearth.doctor()
+    path = args.work / "results" / args.isa / f"{case.name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    warm = case.request["mode"] == "first_token"  # the first start packs weights and fills the file cache: not a round
+    for number in range(-1 if warm else 0, case.rounds):
+        answers, line = {}, []
+        for side in case.sides:
+            if side.name in result["failed"]:
+                continue
+            try:
+                answers[side.name] = side.measure(request_for(side, case, model, args.work))
+                line.append(f"{side.name} {report.short(answers[side.name])}")
+            except sides.Failed as error:
+                result["failed"][side.name] = str(error)
+                print(f"{case.name}: {side.name} is left out: {error}", file=sys.stderr)
+        if number >= 0:
+            result["rounds"].append({"load_average": os.getloadavg()[0], "sides": answers})
+            print(f"{case.name} round {number + 1} of {case.rounds}: {'; '.join(line)}; load average {os.getloadavg()[0]:.1f}", file=sys.stderr)
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(result, indent=1), encoding="utf-8")
+        part.replace(path)
+
+
 def main():
     args = arguments()
-    args.work.mkdir(parents=True, exist_ok=True)
-    folder = peer_folder(args)
-    if not folder:
-        print("run.py: bench/peer has no node_modules (run bench/run.sh); measuring hearth alone", file=sys.stderr)
-    rows, engine, system = [], "", ""
-    for spec in args.models.split(","):
-        shape, kind = spec.split(":")
-        ours, theirs = measure(args, folder, shape, kind)
-        rows.append(row(shape, kind, ours, theirs))
-        if theirs:
-            engine, system = theirs[0]["engine"], theirs[0]["system"]
-    lines = [
-        f"Processor: {processor()}; {args.threads} threads; prompt {args.prompt}, generated {args.gen} at depth {args.depth}; "
-        f"{args.rounds} interleaved rounds, medians, ratio = median of the rounds' ratios; random weights of the real shapes.",
-        "", f"Peer: {engine}. {system}" if engine else "Peer: not installed.", "",
-        "| shape | type | prefill tok/s | llama.cpp | ratio | decode tok/s | llama.cpp | ratio | peak MiB | llama.cpp |",
-        "|---|---|---|---|---|---|---|---|---|---|", *rows,
-    ]
-    table = "\n".join(lines) + "\n"
-    print(table)
-    if args.out:
-        begin, end = "<!-- bench/run.py begin -->", "<!-- bench/run.py end -->"
-        text = args.out.read_text(encoding="utf-8") if args.out.exists() else f"# Benchmarks\n\n{begin}\n{end}\n"
-        if begin not in text:
-            text += f"\n{begin}\n{end}\n"
-        head, rest = text.split(begin, 1)
-        tail = rest.split(end, 1)[1]
-        args.out.write_text(f"{head}{begin}\n{table}{end}{tail}", encoding="utf-8")
+    (args.work / "results").mkdir(parents=True, exist_ok=True)
+    if not args.report_only:
+        hearth = sides.Hearth(args.hearth, args.work, args.isa, args.hearth_flags.split())
+        peer = sides.llama_cpp(args.peer_libraries, args.isa)
+        if not peer:
+            print("run.py: bench/peer has no node_modules (bench/run.sh installs them); measuring hearth without llama.cpp", file=sys.stderr)
+        others = sides.other_peers(args.peer_python) if "peers" in args.suites else []
+        if "peers" in args.suites and len(others) < 2:
+            print(f"run.py: {args.peer_python} lacks openvino-genai or onnxruntime-genai; they are left out", file=sys.stderr)
+        cases = [case for suite in args.suites for case in cases_of(suite, args, hearth, peer, others)]
+        for suite in args.suites:
+            seconds = sum(case.rounds * estimate(case, side, args.work) for case in cases if case.suite == suite for side in case.sides)
+            print(f"{suite}: {sum(case.suite == suite for case in cases)} cases, about {seconds / 60:.0f} minutes", file=sys.stderr)
+        if args.estimate:
+            return
+        start = time.time()
+        for case in cases:
+            measure(case, args, hearth)
+        print(f"measured in {(time.time() - start) / 60:.1f} minutes", file=sys.stderr)
+    text = report.update(args.work / "results", args.out)
+    if not args.out:
+        print(text)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("run.py: stopped; finished rounds are kept")

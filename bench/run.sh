@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# make bench: microbenchmarks of the products, then hearth against llama.cpp on the same files (bench/run.py --help).
-# Arguments go to run.py.
+# make bench: microbenchmarks of the products, then hearth against its peers on the same files (bench/run.py --help).
+# Arguments go to run.py; without any it measures the speed suite.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,8 +9,16 @@ cmake --build --preset release --target hearth hearth_matmul_bench
 build/release/bench/hearth_matmul_bench --benchmark_filter='read/|/3072/1024/(1|4|512)/' --benchmark_min_time=0.2
 
 if [ ! -d bench/peer/node_modules/node-llama-cpp ]; then
-  # The package's own install step would build from source; its prebuilt libraries come as packages of their own.
+  # Only its prebuilt libraries are used, which come as packages of their own; its install step would build from source.
   (cd bench/peer && npm install --no-audit --no-fund --ignore-scripts) ||
-    echo "bench/run.sh: the peer could not be installed; only hearth will be measured" >&2
+    echo "bench/run.sh: llama.cpp could not be installed; hearth will be measured without it" >&2
 fi
-exec python3 bench/run.py --out docs/benchmarks.md "$@"
+# The other peers are Python packages; a virtual environment keeps them away from the system's.
+peers=build/bench/peers
+if [ ! -x $peers/bin/python ] && [[ "$*" == *peers* || "$*" == *all* ]]; then
+  { python3 -m venv $peers && $peers/bin/pip install -q -r bench/peer/requirements.txt; } ||
+    echo "bench/run.sh: the other peers could not be installed; they are left out" >&2
+fi
+python=python3
+[ -x $peers/bin/python ] && python=$peers/bin/python
+exec python3 bench/run.py --peer-python "$python" --out docs/benchmarks.md "$@"

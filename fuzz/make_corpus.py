@@ -59,6 +59,19 @@ def gguf_seeds() -> dict[str, bytes]:
     return seeds
 
 
+def imatrix_seeds() -> dict[str, bytes]:
+    about = [entry("general.type", 8, text(b"imatrix")),
+             entry("imatrix.datasets", 9, struct.pack("<IQ", 8, 1) + text(b"wiki.txt")),
+             entry("imatrix.chunk_count", 4, struct.pack("<I", 3)), entry("imatrix.chunk_size", 4, struct.pack("<I", 512))]
+    one = [tensor("a.weight.in_sum2", [4], 0, 0), tensor("a.weight.counts", [1], 0, 32)]
+    stack = [tensor("a.weight.in_sum2", [2, 2], 0, 0), tensor("a.weight.counts", [1, 2], 0, 32)]
+    name = lambda value: struct.pack("<i", len(value)) + value
+    body = struct.pack("<i", 1) + name(b"a.weight") + struct.pack("<ii4f", 2, 4, 1, 2, 3, 4)
+    return {"one": gguf(about, one, struct.pack("<4f16x1f", 1, 2, 3, 4, 2)),
+            "stack": gguf(about, stack, struct.pack("<4f16x2f", 1, 2, 3, 4, 2, 0)), "legacy_bare": body,
+            "legacy": body + struct.pack("<i", 3) + name(b"wiki.txt")}
+
+
 def safetensors_seeds() -> dict[str, bytes]:
     def pack(header: dict, size: int) -> bytes:
         body = json.dumps(header).encode()
@@ -113,8 +126,8 @@ def main() -> int:
     if len(sys.argv) != 2:
         print(__doc__, file=sys.stderr)
         return 2
-    targets = {"io_gguf_fuzz": gguf_seeds(), "io_safetensors_fuzz": safetensors_seeds(), "io_json_fuzz": json_seeds(),
-               "io_toml_fuzz": toml_seeds()}
+    targets = {"io_gguf_fuzz": gguf_seeds(), "io_imatrix_fuzz": imatrix_seeds(), "io_safetensors_fuzz": safetensors_seeds(),
+               "io_json_fuzz": json_seeds(), "io_toml_fuzz": toml_seeds()}
     for target, seeds in targets.items():
         folder = pathlib.Path(sys.argv[1]) / target
         folder.mkdir(parents=True, exist_ok=True)

@@ -42,6 +42,7 @@ ARCHITECTURES = re.compile(
     r"|SmolLM3ForCausalLM|MistralForCausalLM)\b")
 FORMATS = re.compile(r"\b(q[2-8]_[01kK]|Q[2-8]_[01K]|kQ[2-8]_?[01K])\b")
 FORMATS_ALLOWED = ("src/kernels/formats/",
+                   "src/lab/mixes.cpp",  # the table of named mixes: what each consists of
                    "src/store/preferred_labels.cpp")  # file-name labels on the hub, which only look like formats
 ISA_IFDEF = re.compile(r"^\s*#\s*if.*__(AVX|SSE|FMA|F16C|ARM_NEON|x86_64|aarch64)", re.M)
 ISA_ALLOWED = ("src/kernels/", "src/base/thread_pool.cpp")  # the pool's pause instruction

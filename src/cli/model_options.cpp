@@ -7,6 +7,7 @@
 
 #include "base/config.h"
 #include "io/file.h"
+#include "store/packed.h"
 #include "store/store.h"
 
 namespace hearth::cli {
@@ -18,9 +19,20 @@ void LoadFlags::declare(CLI::App& app) {
   app.add_option("--ctx", context,
                  "Context in tokens, or 'auto' for the largest that fits (default: 4096, or the model's own)")
       ->group("Loading");
-  app.add_option("--kv", kv_format, "KV cache: f16 or f32")->capture_default_str()->group("Loading");
+  app.add_option(
+         "--kv", kv_format,
+         "KV cache: f16, int8 (half the memory), f32, or auto: int8 from 500M parameters on, else f16; "
+         "FORMAT,windowed=FORMAT: another one for layers with a sliding window")
+      ->capture_default_str()
+      ->group("Loading");
   app.add_flag("--reference", reference,
                "Compute in float32 from the weights as they are on disk (slow, exact)")
+      ->group("Loading");
+  auto* keep = app.add_flag("--pack-cache", pack_cache,
+                            "Keep packed weights on disk for quick starts even if they are below 64 MiB");
+  keep->group("Loading");
+  app.add_flag("--no-pack-cache", no_pack_cache, "Pack the weights in memory, and write nothing")
+      ->excludes(keep)
       ->group("Loading");
   app.add_flag("--force", force, "Load although the memory plan says it will not fit")->group("Loading");
 }
@@ -30,6 +42,7 @@ Result<engine::LoadOptions> LoadFlags::options() const {
   options.threads = threads;
   options.kv_format = kv_format;
   options.ignore_memory = force;
+  options.max_sequences = max_sequences;
   if (reference) options.precision = kernels::Precision::kReference;
   if (context == "auto") {
     options.context_tokens = 0;
@@ -45,12 +58,30 @@ Result<engine::LoadOptions> LoadFlags::options() const {
   return options;
 }
 
+engine::PackedCache LoadFlags::packed_cache(const std::filesystem::path& path, Console& console) const {
+  if (reference || no_pack_cache) return {};
+  const auto home = store::Store::default_home();
+  if (!home) return {};
+  const auto place = store::packed_place(*home, path);
+  if (!place) return {};  // opening the model says what is wrong with it
+  engine::PackedCache cache;
+  cache.file = place->weights();
+  cache.source = place->source;
+  if (pack_cache) cache.min_bytes = 0;
+  cache.progress = [&console](uint64_t done, uint64_t total) {
+    console.progress("packing weights (once)", static_cast<double>(done) / static_cast<double>(total),
+                     format_bytes(static_cast<double>(done)));
+    return !interrupted().load();
+  };
+  return cache;
+}
+
 Result<std::unique_ptr<engine::LocalModel>> LoadFlags::load(const std::string& model,
                                                             Console& console) const {
   HEARTH_ASSIGN(const engine::LoadOptions load_options, options());
   HEARTH_ASSIGN(const auto path, resolve_model(model));
   if (console.err_is_terminal()) console.progress("loading " + model, -1, "");
-  HEARTH_ASSIGN(engine::OpenedModel opened, engine::open_model(path));
+  HEARTH_ASSIGN(engine::OpenedModel opened, engine::open_model(path, packed_cache(path, console)));
   auto loaded = engine::LocalModel::load(std::move(opened), load_options);
   console.progress_done();
   return loaded;

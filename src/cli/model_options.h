@@ -20,16 +20,21 @@ namespace hearth::cli {
 /// MODEL as people write it: a path, or a name in the model store.
 Result<std::filesystem::path> resolve_model(const std::string& model);
 
-/// --threads, --ctx, --kv, --reference, --force.
+/// --threads, --ctx, --kv, --reference, --force, --pack-cache, --no-pack-cache.
 struct LoadFlags {
   int32_t threads = 0;
   std::string context;  // "", "auto" or a number
-  std::string kv_format = "f16";
+  std::string kv_format = "auto";
   bool reference = false;
   bool force = false;
+  bool pack_cache = false;
+  bool no_pack_cache = false;
+  int32_t max_sequences = 1;  // open at a time; set by the verb, not a flag
 
   void declare(CLI::App& app);
   Result<engine::LoadOptions> options() const;
+  /// Where the packed weights of the model at `path` are to be kept; nowhere when that is not wanted.
+  engine::PackedCache packed_cache(const std::filesystem::path& path, Console& console) const;
   /// Resolves, opens and loads, with a progress line.
   Result<std::unique_ptr<engine::LocalModel>> load(const std::string& model, Console& console) const;
 };

@@ -2,11 +2,14 @@
 #include "engine/local_model.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "base/log.h"
+#include "io/file.h"
 #include "io/json.h"
 #include "model/memory.h"
+#include "model/packed.h"
 #include "model/tensors.h"
 #include "text/tokenizer_files.h"
 
@@ -19,13 +22,81 @@ runtime::RuntimeOptions runtime_options(const LoadOptions& options, int64_t cont
   out.cache_tokens = context_tokens * options.max_sequences;  // each session may fill its own
   out.max_sequences = options.max_sequences;
   out.max_batch_tokens = options.max_batch_tokens;
-  out.kv_format = options.kv_format;
+  const bool exact = options.precision == kernels::Precision::kReference;
+  out.kv_format = exact && options.kv_format == "auto" ? "f32" : options.kv_format;
   return out;
+}
+
+/// The packed form of the model at `path`, if there is one to use; why not, if there is another.
+std::optional<io::TensorFile> open_packed(const std::filesystem::path& path, const PackedCache& cache) {
+  std::error_code error;
+  if (cache.file.empty() || !std::filesystem::exists(cache.file, error)) return std::nullopt;
+  auto file = model::open_source(cache.file);
+  std::string why;
+  if (!file) {
+    why = file.error().code == ErrorCode::kUnsupported ? "of another version of hearth" : "damaged";
+    log_line(LogLevel::kDebug, file.error().message);
+  } else {
+    const auto from = model::packed_from(*file);
+    if (from && from->source == cache.source) return std::move(file).value();
+    why = from ? "of the model as it was before it changed" : "damaged";
+  }
+  log_line(LogLevel::kInfo, concat(path.string(), ": its packed weights are ", why, "; packing them again"));
+  return std::nullopt;
+}
+
+/// What a writer that was killed left beside `path`. Another that still writes touches its file all the time.
+void remove_stale_temporaries(const std::filesystem::path& path) {
+  const auto long_ago = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
+  const std::string start = concat(".", path.filename().string(), ".tmp-");
+  std::error_code error;
+  std::vector<std::filesystem::path> stale;
+  std::filesystem::directory_iterator it(path.parent_path(), error);
+  for (const std::filesystem::directory_iterator end; !error && it != end; it.increment(error)) {
+    std::error_code ignored;
+    if (it->path().filename().string().starts_with(start) && it->last_write_time(ignored) < long_ago)
+      stale.push_back(it->path());
+  }
+  for (const auto& file : stale) std::filesystem::remove(file, error);
+}
+
+/// Writes the packed form and opens it in place of the file it was made from. A cache that cannot be written
+/// costs one line; the model is then packed in memory.
+Status pack_into_cache(OpenedModel& opened, ThreadPool& pool) {
+  const PackedCache& cache = opened.cache;
+  std::error_code error;
+  std::filesystem::create_directories(cache.file.parent_path(), error);
+  if (!error) remove_stale_temporaries(cache.file);
+  Status done = error ? Status(io::io_error(cache.file.parent_path(), "cannot make the folder", error.value()))
+                      : model::write_packed(opened.file, {cache.source, opened.name}, cache.file, pool,
+                                            cache.progress);
+  if (done) {
+    auto packed = model::open_source(cache.file);
+    if (packed) {
+      opened.file = std::move(packed).value();
+      return {};
+    }
+    done = packed.error();
+  }
+  switch (done.error().code) {
+    case ErrorCode::kCancelled:
+      return done;
+    case ErrorCode::kIo:
+    case ErrorCode::kNotFound:
+    case ErrorCode::kTooLarge:
+      log_line(LogLevel::kWarning, concat(opened.name, ": the packed weights cannot be kept (",
+                                          done.error().message, "); packing in memory"));
+      return {};
+    default:  // the weights themselves: loading says it better
+      log_line(LogLevel::kDebug, done.error().message);
+      return {};
+  }
 }
 
 }  // namespace
 
-Result<OpenedModel> open_model(const std::filesystem::path& path) {
+Result<OpenedModel> open_model(const std::filesystem::path& path, const PackedCache& cache) {
+  if (auto packed = open_packed(path, cache)) return OpenedModel{std::move(*packed), path.string()};
   HEARTH_ASSIGN(io::TensorFile file, model::open_source(path));
   if (const std::filesystem::path folder = model::hf_folder_of(path); !folder.empty()) {
     const auto tokenizer = text::read_tokenizer_folder(folder);
@@ -35,7 +106,7 @@ Result<OpenedModel> open_model(const std::filesystem::path& path) {
       return tokenizer.error();
     }
   }
-  return OpenedModel{std::move(file), path.string()};
+  return OpenedModel{std::move(file), path.string(), cache};
 }
 
 Result<MemoryNeed> plan_memory(const OpenedModel& opened, const LoadOptions& options) {
@@ -107,7 +178,11 @@ Result<std::unique_ptr<LocalModel>> LocalModel::load(OpenedModel opened, const L
                                         chat_template.error().message, "; a raw prompt works (--raw)");
   }
   model->pool_ = std::make_unique<ThreadPool>(options.threads > 0 ? options.threads : available_cpus());
-  HEARTH_ASSIGN(model->model_, model::Model::load(std::move(opened.file), options.precision, *model->pool_));
+  const bool cached = options.precision == kernels::Precision::kFast && !opened.cache.file.empty() &&
+                      !model::is_packed(opened.file) && need.plan.weight_bytes >= opened.cache.min_bytes;
+  if (cached) HEARTH_RETURN_IF_ERROR(pack_into_cache(opened, *model->pool_));
+  HEARTH_ASSIGN(model->model_, model::Model::load(std::move(opened.file), options.precision, *model->pool_,
+                                                   options.float32_tensors));
   HEARTH_ASSIGN(model->runtime_, runtime::Runtime::create(*model->model_, *model->pool_,
                                                           runtime_options(options, need.plan.context)));
   return model;

@@ -32,23 +32,39 @@ struct LoadOptions {
   /// Tokens of context; nullopt: the model's own or kDefaultContextTokens, whichever is smaller; 0: the
   /// largest that fits.
   std::optional<int64_t> context_tokens;
-  /// How keys and values are kept: "f16" or "f32".
-  std::string kv_format = "f16";
+  /// How keys and values are kept: see RuntimeOptions. "auto" with kReference is f32.
+  std::string kv_format = "auto";
   kernels::Precision precision = kernels::Precision::kFast;
+  /// Tensors whose products are computed in float32 although the rest is fast ("blk.3.ffn_down.weight").
+  std::vector<std::string> float32_tensors;
   int32_t max_sequences = 1;
   int32_t max_batch_tokens = 512;
   /// Load although the plan says that memory will not do.
   bool ignore_memory = false;
 };
 
+/// Where the packed weights of a model are kept, and written when they are not there. Who asks knows the
+/// places (the model store); the engine only uses them.
+struct PackedCache {
+  std::filesystem::path file;  // empty: pack in memory
+  std::string source;          // what they must have been made from; a changed model is another source
+  /// Models with less are packed in memory: that takes less time than anybody notices.
+  int64_t min_bytes = int64_t{64} << 20;
+  /// Told while the file is written; false cancels. May be empty.
+  std::function<bool(uint64_t done_bytes, uint64_t total_bytes)> progress;
+};
+
 /// What a file holds before any weight is packed: enough to show it, plan it or tokenize with it.
 struct OpenedModel {
   io::TensorFile file;  // GGUF vocabulary, whatever the file was; tokenizer keys included
   std::string name;     // for messages
+  PackedCache cache = {};  // to be written when the model is loaded; no file: not wanted or there already
 };
 
-/// A GGUF file (any part of a split one) or a Hugging Face folder, tokenizer files included.
-Result<OpenedModel> open_model(const std::filesystem::path& path);
+/// A GGUF file (any part of a split one) or a Hugging Face folder, tokenizer files included; or its packed
+/// form where `cache` has one that belongs to it. One that is damaged, of another version or of another
+/// source is named in one line of the log and written again by LocalModel::load.
+Result<OpenedModel> open_model(const std::filesystem::path& path, const PackedCache& cache = {});
 
 /// What a model needs of this machine's memory, and what there is.
 struct MemoryNeed {

@@ -79,27 +79,33 @@ Error AtomicFile::write_error(int error_number) const {
 }
 
 Status AtomicFile::flush() {
-  const char* data = buffer_.data();
-  size_t left = buffer_.size();
-  while (left > 0) {
-    const ssize_t put = ::write(fd_, data, left);
-    if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) {
-      const Error error = write_error(put < 0 ? errno : EIO);
+  HEARTH_RETURN_IF_ERROR(put(std::as_bytes(std::span(buffer_))));
+  buffer_.clear();
+  return {};
+}
+
+Status AtomicFile::put(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t done = ::write(fd_, bytes.data(), bytes.size());
+    if (done < 0 && errno == EINTR) continue;
+    if (done <= 0) {
+      const Error error = write_error(done < 0 ? errno : EIO);
       discard();
       return error;
     }
-    data += put;
-    left -= static_cast<size_t>(put);
-    flushed_ += static_cast<uint64_t>(put);
+    bytes = bytes.subspan(static_cast<size_t>(done));
+    flushed_ += static_cast<uint64_t>(done);
   }
-  buffer_.clear();
   return {};
 }
 
 Status AtomicFile::write(std::span<const std::byte> bytes) {
   if (fd_ < 0) return fail(ErrorCode::kIo, path_.string(), ": is not open for writing any more");
   written_ += bytes.size();
+  if (bytes.size() >= kBufferBytes) {
+    HEARTH_RETURN_IF_ERROR(flush());
+    return put(bytes);
+  }
   while (!bytes.empty()) {
     const size_t take = std::min(bytes.size(), kBufferBytes - buffer_.size());
     buffer_.append(reinterpret_cast<const char*>(bytes.data()), take);

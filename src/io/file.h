@@ -86,6 +86,7 @@ class AtomicFile {
  private:
   AtomicFile() = default;
   Status flush();
+  Status put(std::span<const std::byte> bytes);
   Error write_error(int error_number) const;
   void discard();
 

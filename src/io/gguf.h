@@ -23,6 +23,9 @@ Result<TensorFile> read_gguf(const std::filesystem::path& path, BlockLayoutOf bl
 Result<TensorFile> parse_gguf(std::span<const std::byte> bytes, std::string_view name,
                               BlockLayoutOf block_layout);
 
+/// The files that read_gguf(path) would open, in order; they need not exist.
+std::vector<std::filesystem::path> gguf_parts(const std::filesystem::path& path);
+
 /// A tensor to be written; `produce` is called once, in order, and appends exactly `bytes` bytes through the
 /// sink.
 struct TensorToWrite {
@@ -33,11 +36,20 @@ struct TensorToWrite {
   std::function<Status(const std::function<Status(std::span<const std::byte>)>& sink)> produce;
 };
 
-/// Writes GGUF v3, alignment 32, streaming one tensor at a time, atomically (temporary file, fsync, rename).
+/// What few callers want otherwise.
+struct GgufWriteOptions {
+  uint32_t alignment = 32;  // of every tensor; a power of two from 32 on
+  /// Sees every byte of the file in order before it is written: the header in one piece, then the data,
+  /// padding included. May be empty.
+  std::function<void(std::span<const std::byte>)> observe;
+};
+
+/// Writes GGUF v3, streaming one tensor at a time, atomically (temporary file, fsync, rename).
 /// `progress(done_bytes, total_bytes)` may be empty; returning false cancels (kCancelled, nothing left
 /// behind).
 Status write_gguf(const std::filesystem::path& path, const Metadata& metadata,
                   const std::vector<TensorToWrite>& tensors,
-                  const std::function<bool(uint64_t, uint64_t)>& progress);
+                  const std::function<bool(uint64_t, uint64_t)>& progress,
+                  const GgufWriteOptions& options = {});
 
 }  // namespace hearth::io

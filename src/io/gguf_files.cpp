@@ -112,6 +112,14 @@ Result<TensorFile> read_split(const std::filesystem::path& folder, const SplitNa
 
 }  // namespace
 
+std::vector<std::filesystem::path> gguf_parts(const std::filesystem::path& path) {
+  const auto name = parse_split_name(path.filename().string());
+  if (!name || name->parts > kMaxParts) return {path};
+  std::vector<std::filesystem::path> parts;
+  for (int part = 1; part <= name->parts; ++part) parts.push_back(path.parent_path() / part_name(*name, part));
+  return parts;
+}
+
 Result<TensorFile> read_gguf(const std::filesystem::path& path, BlockLayoutOf block_layout) {
   if (const auto name = parse_split_name(path.filename().string())) {
     return read_split(path.parent_path(), *name, block_layout);

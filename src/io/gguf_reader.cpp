@@ -355,6 +355,7 @@ class GgufParser {
   Status place_tensors() {
     const uint64_t begin = (reader_.offset() + alignment_ - 1) / alignment_ * alignment_;
     const uint64_t available = begin < bytes_.size() ? bytes_.size() - begin : 0;
+    file_.header = bytes_.first(static_cast<size_t>(std::min<uint64_t>(begin, bytes_.size())));
     for (size_t i = 0; i < file_.tensors.size(); ++i) {
       Tensor& tensor = file_.tensors[i];
       HEARTH_ASSIGN(const uint64_t size, tensor_bytes(tensor));

@@ -11,11 +11,13 @@
 namespace hearth::io {
 namespace {
 
-constexpr uint64_t kAlignment = 32;
+constexpr uint32_t kDefaultAlignment = 32;
 constexpr size_t kMaxTensorName = 63;  // llama.cpp keeps names in 64 bytes with the terminator
 constexpr uint64_t kProgressStep = 1 << 20;
 
-uint64_t align_up(uint64_t offset) { return (offset + kAlignment - 1) / kAlignment * kAlignment; }
+uint64_t align_up(uint64_t offset, uint64_t alignment) {
+  return (offset + alignment - 1) / alignment * alignment;
+}
 
 template <typename T>
 void put(std::string& out, T value) {
@@ -133,14 +135,15 @@ Status check_tensors(const std::filesystem::path& path, const std::vector<Tensor
   return {};
 }
 
-Result<std::string> make_header(const Metadata& metadata, const std::vector<TensorToWrite>& tensors) {
+Result<std::string> make_header(Metadata metadata, const std::vector<TensorToWrite>& tensors,
+                                uint32_t alignment) {
+  metadata.erase("general.alignment");  // the source's
+  if (alignment != kDefaultAlignment) metadata.set("general.alignment", Value::of(alignment));
   std::string out = "GGUF";
   put(out, uint32_t{3});
   put(out, static_cast<uint64_t>(tensors.size()));
-  const bool has_alignment = metadata.contains("general.alignment");
-  put(out, static_cast<uint64_t>(metadata.entries().size() - (has_alignment ? 1 : 0)));
+  put(out, static_cast<uint64_t>(metadata.entries().size()));
   for (const auto& [key, value] : metadata.entries()) {
-    if (key == "general.alignment") continue;  // the source's; this file has the default
     if (key.empty() || !is_valid_utf8(key))
       return fail(ErrorCode::kInternal, "bad metadata key ", printable(key));
     put_string(out, key);
@@ -155,29 +158,28 @@ Result<std::string> make_header(const Metadata& metadata, const std::vector<Tens
     }
     put(out, tensor.type);
     put(out, offset);
-    offset = align_up(offset + tensor.bytes);
+    offset = align_up(offset + tensor.bytes, alignment);
   }
-  if (!tensors.empty()) out.resize(align_up(out.size()), '\0');
+  if (!tensors.empty()) out.resize(align_up(out.size(), alignment), '\0');
   return out;
-}
-
-/// Pads to the alignment after a tensor; the last one is padded too, as other readers expect.
-Status pad(AtomicFile& file, uint64_t bytes) {
-  static constexpr char kZeros[kAlignment] = {};
-  return file.write(std::string_view(kZeros, static_cast<size_t>(align_up(bytes) - bytes)));
 }
 
 }  // namespace
 
 Status write_gguf(const std::filesystem::path& path, const Metadata& metadata,
                   const std::vector<TensorToWrite>& tensors,
-                  const std::function<bool(uint64_t, uint64_t)>& progress) {
+                  const std::function<bool(uint64_t, uint64_t)>& progress, const GgufWriteOptions& options) {
   HEARTH_RETURN_IF_ERROR(check_tensors(path, tensors));
-  HEARTH_ASSIGN(const std::string header, make_header(metadata, tensors));
+  HEARTH_ASSIGN(const std::string header, make_header(metadata, tensors, options.alignment));
   uint64_t total = header.size();
-  for (const TensorToWrite& tensor : tensors) total += align_up(tensor.bytes);
+  for (const TensorToWrite& tensor : tensors) total += align_up(tensor.bytes, options.alignment);
   HEARTH_ASSIGN(AtomicFile file, AtomicFile::create(path, total));
-  HEARTH_RETURN_IF_ERROR(file.write(header));
+  const auto put_bytes = [&](std::span<const std::byte> bytes) {
+    if (options.observe) options.observe(bytes);
+    return file.write(bytes);
+  };
+  HEARTH_RETURN_IF_ERROR(put_bytes(std::as_bytes(std::span(header))));
+  const std::vector<std::byte> zeros(options.alignment);
   uint64_t reported = 0;
   auto report = [&](bool always) -> Status {
     if (!progress || (!always && file.written() - reported < kProgressStep)) return {};
@@ -194,7 +196,7 @@ Status write_gguf(const std::filesystem::path& path, const Metadata& metadata,
                     tensor.bytes, " bytes");
       }
       written += bytes.size();
-      HEARTH_RETURN_IF_ERROR(file.write(bytes));
+      HEARTH_RETURN_IF_ERROR(put_bytes(bytes));
       return report(false);
     });
     HEARTH_RETURN_IF_ERROR(produced);
@@ -202,7 +204,8 @@ Status write_gguf(const std::filesystem::path& path, const Metadata& metadata,
       return fail(ErrorCode::kInternal, "tensor ", printable(tensor.name), " has ", written,
                   " of the announced ", tensor.bytes, " bytes");
     }
-    HEARTH_RETURN_IF_ERROR(pad(file, written));
+    const uint64_t padding = align_up(written, options.alignment) - written;  // after the last one too
+    HEARTH_RETURN_IF_ERROR(put_bytes(std::span(zeros).first(static_cast<size_t>(padding))));
   }
   HEARTH_RETURN_IF_ERROR(report(true));
   return file.commit();

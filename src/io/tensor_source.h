@@ -32,12 +32,17 @@ struct Tensor {
   std::vector<int64_t> shape;
   std::span<const std::byte> data;
   std::shared_ptr<const void> owner;
+  /// Of a matrix that lies there packed for computing: the type number it was packed from. Then `type` is
+  /// that of plain bytes, which nobody takes for weights, and model/packed.h knows how `data` is laid out.
+  std::optional<uint32_t> packed_from = std::nullopt;
 };
 
 /// Everything a model file holds.
 struct TensorFile {
   Metadata metadata;
   std::vector<Tensor> tensors;
+  /// What lies before the first tensor of a single GGUF file; valid as long as the file's bytes.
+  std::span<const std::byte> header = {};
 };
 
 }  // namespace hearth::io

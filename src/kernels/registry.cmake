@@ -4,5 +4,5 @@ hearth_generate_registry(kernels formats format Format "kernels/format.h" format
 hearth_generate_registry(kernels tiles tile Tile "kernels/tiles/tile.h" tiles_registry)
 list(APPEND sources ${formats_registry} ${tiles_registry})
 set(contraction_off ${sources})
-list(FILTER contraction_off INCLUDE REGEX "/kernels/(formats|tiles|gemm)/|/kernels/[a-z_]+\\.cpp$")
+list(FILTER contraction_off INCLUDE REGEX "/kernels/(formats|tiles|gemm|search)/|/kernels/[a-z_]+\\.cpp$")
 set_source_files_properties(${contraction_off} PROPERTIES COMPILE_OPTIONS -ffp-contract=off)

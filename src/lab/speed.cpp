@@ -1,92 +1,290 @@
 // Token ids are pseudo-random: speed does not depend on which tokens they are, and a tokenizer is not needed.
+// The context is filled once; prefill, decode and batch each run in a fork of it, because windows forget and
+// cannot go back.
 #include "lab/speed.h"
 
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <string>
 #include <utility>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/rng.h"
-#include "lab/machine_probe.h"
+#include "kernels/attention/kv_format.h"
+#include "lab/energy.h"
 
 namespace hearth::lab {
 namespace {
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
+constexpr int64_t kProbeBytes = int64_t{512} << 20;
+constexpr double kDecodeCost = 6;  // a step of decode takes about as long as so many tokens of prefill
 
-std::vector<int32_t> random_tokens(int64_t count, int64_t vocabulary, Rng& rng) {
-  std::vector<int32_t> tokens(static_cast<size_t>(count));
-  for (int32_t& token : tokens) token = static_cast<int32_t>(rng.below(static_cast<uint64_t>(vocabulary)));
-  return tokens;
-}
-
-/// One sequence of the runtime, closed on the way out.
-class TimedSequence {
- public:
-  /// A sequence that holds `depth` tokens already.
-  static Result<TimedSequence> open(runtime::Runtime& runtime, int64_t depth, Rng& rng) {
-    HEARTH_ASSIGN(const runtime::SeqId id, runtime.open_sequence());
-    TimedSequence sequence(runtime, id);
-    if (depth > 0) HEARTH_RETURN_IF_ERROR(sequence.feed(random_tokens(depth, runtime.vocabulary(), rng)));
-    return sequence;
+/// Keys and values that one step reads with `context` tokens before it.
+int64_t kv_bytes(const model::ModelSpec& spec, const kernels::KvFormat& format, int64_t context) {
+  int64_t bytes = 0;
+  for (const model::LayerSpec& layer : spec.layers) {
+    const kernels::PageDims dims = {static_cast<int32_t>(layer.head_dim_k),
+                                    static_cast<int32_t>(layer.head_dim_v)};
+    const int64_t tokens = layer.window > 0 ? std::min(layer.window, context) : context;
+    bytes += tokens * layer.n_kv_heads * format.page_bytes(dims) / kernels::kPageTokens;
   }
-  TimedSequence(TimedSequence&& other) noexcept
-      : runtime_(other.runtime_), id_(std::exchange(other.id_, -1)) {}
-  ~TimedSequence() {
+  return bytes;
+}
+
+/// Operations per token of the matrices that every token of a prompt goes through, in billions.
+double prefill_gop(const model::Model& model) {
+  double multiply_adds = 0;
+  for (int64_t i = 0; i < model.n_layers(); ++i) {
+    for (int w = 0; w < model::kWeights; ++w) {
+      if (const kernels::Matrix* matrix = model.layer(i).matrix(static_cast<model::Weight>(w))) {
+        multiply_adds += static_cast<double>(matrix->rows()) * static_cast<double>(matrix->cols());
+      }
+    }
+  }
+  return 2e-9 * multiply_adds;
+}
+
+/// An open sequence of the runtime, closed on the way out.
+class Sequence {
+ public:
+  static Result<Sequence> open(runtime::Runtime& runtime) {
+    HEARTH_ASSIGN(const runtime::SeqId id, runtime.open_sequence());
+    return Sequence(runtime, id);
+  }
+  Result<Sequence> fork() const {
+    HEARTH_ASSIGN(const runtime::SeqId id, runtime_.fork(id_));
+    return Sequence(runtime_, id);
+  }
+  Sequence(Sequence&& other) noexcept : runtime_(other.runtime_), id_(std::exchange(other.id_, -1)) {}
+  ~Sequence() {
     if (id_ >= 0) runtime_.close_sequence(id_);
   }
-  TimedSequence(const TimedSequence&) = delete;
-  TimedSequence& operator=(const TimedSequence&) = delete;
-
-  /// Seconds for feeding the tokens in one call.
-  Result<double> feed(std::span<const int32_t> tokens) const {
-    runtime::ForwardOptions options;
-    options.priority = tokens.size() > 1 ? Priority::kPrefill : Priority::kDecode;
-    const runtime::SequenceChunk chunk{id_, tokens, runtime::LogitsWanted::kLast};
-    const double start = now_s();
-    HEARTH_RETURN_IF_ERROR(runtime_.forward({&chunk, 1}, options));
-    return now_s() - start;
-  }
+  Sequence(const Sequence&) = delete;
+  Sequence& operator=(const Sequence&) = delete;
+  runtime::SeqId id() const { return id_; }
 
  private:
-  TimedSequence(runtime::Runtime& runtime, runtime::SeqId id) : runtime_(runtime), id_(id) {}
+  Sequence(runtime::Runtime& runtime, runtime::SeqId id) : runtime_(runtime), id_(id) {}
 
   runtime::Runtime& runtime_;
   runtime::SeqId id_;
 };
 
-struct Timings {
-  double prefill_s = 0;
-  double decode_s = 0;
+/// Watches the runtime while it lives; null: nobody does.
+class Watch {
+ public:
+  Watch(runtime::Runtime& runtime, PassProfile* profile) : runtime_(runtime) { runtime_.observe(profile); }
+  ~Watch() { runtime_.observe(nullptr); }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+ private:
+  runtime::Runtime& runtime_;
 };
 
-Result<Timings> time_once(engine::LocalModel& model, const SpeedOptions& options, Rng& rng) {
-  runtime::Runtime& runtime = model.runtime();
-  Timings timings;
-  if (options.prompt_tokens > 0) {
-    HEARTH_ASSIGN(const TimedSequence sequence, TimedSequence::open(runtime, options.depth, rng));
-    HEARTH_ASSIGN(timings.prefill_s,
-                  sequence.feed(random_tokens(options.prompt_tokens, runtime.vocabulary(), rng)));
+/// The state of one measurement.
+class SpeedRun {
+ public:
+  SpeedRun(engine::LocalModel& model, const SpeedOptions& options, const SpeedProgress& progress)
+      : model_(model), runtime_(model.runtime()), options_(options), progress_(progress) {
+    const auto prompt = static_cast<double>(options.prompt_tokens);
+    const auto generated = static_cast<double>(options.generated_tokens);
+    const double batched = options.sequences > 1 ? options.sequences : 0;
+    const double round = prompt + generated * (kDecodeCost + batched);
+    const double rounds = options.repeats + (options.profile ? 1 : 0);
+    total_cost_ = static_cast<double>(options.depths.back()) +
+                  rounds * round * static_cast<double>(options.depths.size());
   }
-  if (options.generated_tokens == 0) return timings;
-  // Decode is timed at the asked depth, as the peers do: in a sequence of its own that holds `depth` tokens
-  // (one token when depth is 0). Going back in the first one would not do: windows have forgotten.
-  HEARTH_ASSIGN(const TimedSequence sequence,
-                TimedSequence::open(runtime, std::max<int64_t>(1, options.depth), rng));
-  for (const int32_t& token : random_tokens(options.generated_tokens, runtime.vocabulary(), rng)) {
-    HEARTH_ASSIGN(const double step_s, sequence.feed({&token, 1}));
-    timings.decode_s += step_s;
+
+  Result<SpeedReport> run() {
+    SpeedReport report;
+    report.peaks = measure_peaks(model_.pool());
+    report.weight_bytes_per_token = model_.model().read_bytes_per_token();
+    HEARTH_RETURN_IF_ERROR(warm_up());
+    HEARTH_ASSIGN(const Sequence base, Sequence::open(runtime_));
+    double fill_s = 0;
+    for (const int64_t depth : options_.depths) {
+      what_ = concat("depth ", depth);
+      HEARTH_ASSIGN(const double seconds,
+                    feed(base, random_tokens(depth - runtime_.length(base.id())), Priority::kPrefill));
+      fill_s += seconds;
+      DepthSpeed speed;
+      speed.depth = depth;
+      if (depth > 0) speed.fill_tokens_per_s = static_cast<double>(depth) / fill_s;
+      speed.prefill_gop = prefill_gop(model_.model());
+      speed.kv_bytes_per_token =
+          kv_bytes(model_.model().spec(), *kernels::find_kv_format(runtime_.options().kv_format),
+                   depth + options_.generated_tokens / 2);
+      for (int32_t repeat = 0; repeat < options_.repeats; ++repeat) {
+        what_ = concat("depth ", depth, ", round ", repeat + 1, " of ", options_.repeats);
+        HEARTH_RETURN_IF_ERROR(round(base, speed, report));
+      }
+      if (options_.profile) {
+        what_ = concat("depth ", depth, ", profile");
+        HEARTH_RETURN_IF_ERROR(profile(base, speed));
+      }
+      report.depths.push_back(std::move(speed));
+    }
+    report.peak_rss_bytes = std::max(report.peak_rss_bytes, peak_rss_bytes() - kProbeBytes);
+    return report;
   }
-  return timings;
+
+ private:
+  std::vector<int32_t> random_tokens(int64_t count) {
+    std::vector<int32_t> tokens(static_cast<size_t>(count));
+    for (int32_t& token : tokens) {
+      token = static_cast<int32_t>(rng_.below(static_cast<uint64_t>(runtime_.vocabulary())));
+    }
+    return tokens;
+  }
+
+  Status tell(double cost_done) {
+    const double fraction = std::min(1.0, (cost_ + cost_done) / total_cost_);
+    if (progress_ && !progress_(fraction, what_)) return fail(ErrorCode::kCancelled, "stopped");
+    return {};
+  }
+
+  /// Seconds for one call of the forward pass.
+  Result<double> forward(std::span<const runtime::SequenceChunk> chunks, Priority priority) {
+    runtime::ForwardOptions options;
+    options.priority = priority;
+    options.progress = [this](int64_t done, int64_t) { return tell(static_cast<double>(done)).ok(); };
+    const double start = now_s();
+    HEARTH_RETURN_IF_ERROR(runtime_.forward(chunks, options));
+    return now_s() - start;
+  }
+
+  /// Seconds for feeding the tokens to one sequence in one call; none: 0.
+  Result<double> feed(const Sequence& sequence, const std::vector<int32_t>& tokens, Priority priority) {
+    if (tokens.empty()) return 0.0;
+    const runtime::SequenceChunk chunk{sequence.id(), tokens, runtime::LogitsWanted::kLast};
+    HEARTH_ASSIGN(const double seconds, forward({&chunk, 1}, priority));
+    if (priority == Priority::kPrefill) cost_ += static_cast<double>(tokens.size());
+    return seconds;
+  }
+
+  /// Code and scratch in their places; short, and not timed.
+  Status warm_up() {
+    what_ = "warming up";
+    HEARTH_RETURN_IF_ERROR(tell(0));
+    HEARTH_ASSIGN(const Sequence sequence, Sequence::open(runtime_));
+    const std::vector<int32_t> tokens = random_tokens(std::min<int64_t>(options_.context_tokens() - 1, 32));
+    HEARTH_RETURN_IF_ERROR(feed(sequence, tokens, Priority::kEncode));
+    HEARTH_RETURN_IF_ERROR(feed(sequence, random_tokens(1), Priority::kDecode));
+    return {};
+  }
+
+  /// Seconds of prefill in a fork of `base`.
+  Result<double> prefill(const Sequence& base, PassProfile* profile) {
+    HEARTH_ASSIGN(const Sequence fork, base.fork());
+    const Watch watch(runtime_, profile);
+    if (profile) profile->start();
+    return feed(fork, random_tokens(options_.prompt_tokens), Priority::kPrefill);
+  }
+
+  /// Seconds of `generated_tokens` steps of `count` forks of `base` together. Each has a token of its own
+  /// first, as the peers' have.
+  Result<double> decode(const Sequence& base, int32_t count, PassProfile* profile) {
+    std::vector<Sequence> forks;
+    for (int32_t i = 0; i < count; ++i) {
+      HEARTH_ASSIGN(Sequence fork, base.fork());
+      forks.push_back(std::move(fork));
+      if (runtime_.length(base.id()) == 0) {
+        HEARTH_RETURN_IF_ERROR(feed(forks.back(), random_tokens(1), Priority::kDecode));
+      }
+    }
+    const Watch watch(runtime_, profile);
+    double seconds = 0;
+    std::vector<runtime::SequenceChunk> chunks(static_cast<size_t>(count));
+    for (int64_t step = 0; step < options_.generated_tokens; ++step) {
+      const std::vector<int32_t> tokens = random_tokens(count);
+      for (size_t i = 0; i < chunks.size(); ++i) {
+        chunks[i] = {forks[i].id(), {&tokens[i], 1}, runtime::LogitsWanted::kLast};
+      }
+      if (profile) profile->start();
+      HEARTH_ASSIGN(const double step_s, forward(chunks, Priority::kDecode));
+      seconds += step_s;
+      cost_ += count == 1 ? kDecodeCost : count;
+    }
+    return seconds;
+  }
+
+  Status round(const Sequence& base, DepthSpeed& speed, SpeedReport& report) {
+    const auto prompt = static_cast<double>(options_.prompt_tokens);
+    const auto generated = static_cast<double>(options_.generated_tokens);
+    energy_.joules();  // from here
+    if (options_.prompt_tokens > 0) {
+      HEARTH_ASSIGN(const double seconds, prefill(base, nullptr));
+      speed.prefill_tokens_per_s.push_back(prompt / seconds);
+      if (const auto joules = energy_.joules()) speed.prefill_joules_per_token.push_back(*joules / prompt);
+    }
+    double decode_s = 0;
+    if (options_.generated_tokens > 0) {
+      energy_.joules();
+      HEARTH_ASSIGN(decode_s, decode(base, 1, nullptr));
+      speed.decode_tokens_per_s.push_back(generated / decode_s);
+      if (const auto joules = energy_.joules()) speed.decode_joules_per_token.push_back(*joules / generated);
+      if (options_.sequences > 1) {
+        HEARTH_ASSIGN(const double batch_s, decode(base, options_.sequences, nullptr));
+        speed.batch_tokens_per_s.push_back(generated * options_.sequences / batch_s);
+      }
+    }
+    if (!probe_) {
+      report.peak_rss_bytes = peak_rss_bytes();
+      probe_.emplace(model_.pool(), kProbeBytes);
+    }
+    const double gb_s = probe_->gb_s();
+    speed.read_bandwidth_gb_s.push_back(gb_s);
+    if (decode_s > 0) {
+      const auto bytes = static_cast<double>(report.weight_bytes_per_token + speed.kv_bytes_per_token);
+      speed.decode_bandwidth_share.push_back(bytes * generated / decode_s / 1e9 / gb_s);
+    }
+    return {};
+  }
+
+  Status profile(const Sequence& base, DepthSpeed& speed) {
+    for (const bool decoding : {false, true}) {
+      if ((decoding ? options_.generated_tokens : options_.prompt_tokens) == 0) continue;
+      PassProfile profile(model_.model());
+      HEARTH_RETURN_IF_ERROR(decoding ? decode(base, 1, &profile) : prefill(base, &profile));
+      (decoding ? speed.decode_profile : speed.prefill_profile) = profile.parts();
+    }
+    return {};
+  }
+
+  engine::LocalModel& model_;
+  runtime::Runtime& runtime_;
+  const SpeedOptions& options_;
+  const SpeedProgress& progress_;
+  Rng rng_{1};
+  EnergyMeter energy_;
+  std::optional<ReadProbe> probe_;  // made when the memory of the model has been counted
+  std::string what_;
+  double cost_ = 0;  // done, in tokens of prefill
+  double total_cost_ = 1;
+};
+
+Status check(const SpeedOptions& options) {
+  const bool depths_ok = !options.depths.empty() && options.depths.front() >= 0 &&
+                         std::is_sorted(options.depths.begin(), options.depths.end());
+  if (options.prompt_tokens < 0 || options.generated_tokens < 0 || !depths_ok || options.repeats < 1 ||
+      options.sequences < 1) {
+    return fail(ErrorCode::kUsage,
+                "prompt, gen and depth must not be negative, repeat and sequences must be at least 1");
+  }
+  return {};
 }
 
 }  // namespace
+
+int64_t SpeedOptions::context_tokens() const {
+  const int64_t depth = depths.empty() ? 0 : *std::max_element(depths.begin(), depths.end());
+  const int64_t tokens = depth + std::max(prompt_tokens, generated_tokens + 1) + 1;
+  return (tokens + kernels::kPageTokens - 1) / kernels::kPageTokens * kernels::kPageTokens;
+}
+
+int32_t SpeedOptions::open_sequences() const { return 1 + std::max(1, sequences); }
 
 int64_t peak_rss_bytes() {
   rusage usage{};
@@ -95,32 +293,9 @@ int64_t peak_rss_bytes() {
 }
 
 Result<SpeedReport> measure_speed(engine::LocalModel& model, const SpeedOptions& options,
-                                  const std::function<bool(int64_t, int64_t)>& progress) {
-  if (options.prompt_tokens < 0 || options.generated_tokens < 0 || options.depth < 0 || options.repeats < 1) {
-    return fail(ErrorCode::kUsage, "prompt, gen and depth must not be negative, repeat must be at least 1");
-  }
-  SpeedReport report;
-  report.peak_rss_bytes = peak_rss_bytes();
-  Rng rng(1);
-  std::vector<double> prefill, decode;
-  HEARTH_RETURN_IF_ERROR(
-      time_once(model, {std::min<int64_t>(options.prompt_tokens, 32), 2, 0, 1}, rng));  // warm up
-  for (int32_t repeat = 0; repeat < options.repeats; ++repeat) {
-    if (progress && !progress(repeat, options.repeats)) return fail(ErrorCode::kCancelled, "stopped");
-    HEARTH_ASSIGN(const Timings timings, time_once(model, options, rng));
-    if (options.prompt_tokens > 0)
-      prefill.push_back(static_cast<double>(options.prompt_tokens) / timings.prefill_s);
-    if (options.generated_tokens > 0)
-      decode.push_back(static_cast<double>(options.generated_tokens) / timings.decode_s);
-  }
-  report.peak_rss_bytes = peak_rss_bytes();  // before the bandwidth probe takes its buffer
-  report.read_bandwidth_gb_s = measure_read_bandwidth_gb_s(model.pool());
-  if (!prefill.empty()) report.prefill_tokens_per_s = median(prefill);
-  if (!decode.empty()) report.decode_tokens_per_s = median(decode);
-  report.decode_bytes_per_token = model.model().read_bytes_per_token();
-  report.decode_bandwidth_share = static_cast<double>(report.decode_bytes_per_token) *
-                                  report.decode_tokens_per_s / 1e9 / report.read_bandwidth_gb_s;
-  return report;
+                                  const SpeedProgress& progress) {
+  HEARTH_RETURN_IF_ERROR(check(options));
+  return SpeedRun(model, options, progress).run();
 }
 
 }  // namespace hearth::lab

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "io/file.h"
 #include "model/model.h"
+#include "model/packed.h"
 #include "model/rope.h"
 #include "model/tensors.h"
 
@@ -44,8 +45,13 @@ std::string computable_types() {
 /// Builds one Model.
 class Binder {
  public:
-  Binder(io::TensorFile file, kernels::Precision precision, ThreadPool& pool)
-      : file_(std::move(file)), precision_(precision), pool_(pool), model_(new Model()) {}
+  Binder(io::TensorFile file, kernels::Precision precision, ThreadPool& pool,
+         std::span<const std::string> float32_tensors)
+      : file_(std::move(file)),
+        precision_(precision),
+        pool_(pool),
+        float32_tensors_(float32_tensors),
+        model_(new Model()) {}
 
   Result<std::unique_ptr<Model>> bind() {
     HEARTH_ASSIGN(model_->spec_, spec_of(file_));
@@ -85,7 +91,7 @@ class Binder {
       if (tensor->shape != need.shape) {
         broken += concat(broken.empty() ? "" : ", ", need.name, " is ", shape_text(tensor->shape),
                          " and should be ", shape_text(need.shape));
-      } else if (kernels::find_format(tensor->type) == nullptr) {
+      } else if (kernels::find_format(tensor->packed_from.value_or(tensor->type)) == nullptr) {
         uncomputable +=
             concat(uncomputable.empty() ? "" : ", ", need.name, " (", type_text(tensor->type), ')');
       }
@@ -106,6 +112,7 @@ class Binder {
   }
 
   Status bind_tensor(const TensorNeed& need, const io::Tensor& tensor) {
+    if (tensor.packed_from) return bind_packed(need, tensor);
     const kernels::Format& format = *kernels::find_format(tensor.type);
     const int64_t cols = need.shape.back();
     if (cols % format.block_elems != 0) {
@@ -121,11 +128,12 @@ class Binder {
     const bool is_matrix = need.shape.size() == 2;
     if (!is_matrix) return bind_vector(need, tensor, format);
     const int64_t row_bytes = cols / format.block_elems * format.block_bytes;
+    const kernels::Precision precision = precision_of(need.name);
     bool read_later = false;
     for (const Part& part : need.parts) {
       const auto rows = tensor.data.subspan(static_cast<size_t>(part.row * row_bytes),
                                             static_cast<size_t>(part.rows * row_bytes));
-      auto matrix = kernels::Matrix::create(format, part.rows, cols, rows, precision_, pool_);
+      auto matrix = kernels::Matrix::create(format, part.rows, cols, rows, precision, pool_);
       if (!matrix) return Error{matrix.error().code, concat(need.name, ": ", matrix.error().message)};
       read_later = read_later || matrix->owned_bytes() == 0;
       matrix_slot(need, part) = std::move(*matrix);
@@ -136,6 +144,36 @@ class Binder {
       io::MappedFile::release_pages(tensor.data);
     }
     return {};
+  }
+
+  /// A matrix that lies ready in a packed file: its parts one after another, each in whole panels.
+  Status bind_packed(const TensorNeed& need, const io::Tensor& tensor) {
+    const kernels::Format& format = *kernels::find_format(*tensor.packed_from);
+    kernels::Precision precision = precision_of(need.name);
+    if (precision == kernels::Precision::kReference) precision = kernels::Precision::kFloat32;
+    std::span<const std::byte> rest = tensor.data;
+    for (const Part& part : need.parts) {
+      const int64_t bytes =
+          need.shape.size() == 2 ? kernels::packed_bytes(format, part.rows, need.shape[1]) : 0;
+      if (bytes == 0 || static_cast<size_t>(packed_part_bytes(bytes)) > rest.size()) {
+        return fail(ErrorCode::kCorrupt, need.name, " is not a packed ", format.name, " matrix of ",
+                    shape_text(need.shape));
+      }
+      auto matrix = kernels::Matrix::from_packed(format, part.rows, need.shape[1],
+                                                 rest.first(static_cast<size_t>(bytes)), tensor.owner, precision);
+      if (!matrix) return Error{matrix.error().code, concat(need.name, ": ", matrix.error().message)};
+      matrix_slot(need, part) = std::move(*matrix);
+      rest = rest.subspan(static_cast<size_t>(packed_part_bytes(bytes)));
+    }
+    if (rest.empty()) return {};
+    return fail(ErrorCode::kCorrupt, need.name, " has ", rest.size(), " bytes more than its packed form");
+  }
+
+  kernels::Precision precision_of(const std::string& name) const {
+    const bool chosen = precision_ == kernels::Precision::kFast &&
+                        std::find(float32_tensors_.begin(), float32_tensors_.end(), name) !=
+                            float32_tensors_.end();
+    return chosen ? kernels::Precision::kFloat32 : precision_;
   }
 
   Status bind_vector(const TensorNeed& need, const io::Tensor& tensor, const kernels::Format& format) {
@@ -181,13 +219,14 @@ class Binder {
   io::TensorFile file_;
   kernels::Precision precision_;
   ThreadPool& pool_;
+  std::span<const std::string> float32_tensors_;
   std::unique_ptr<Model> model_;
   std::vector<io::Tensor*> matches_;  // per need; nullptr: absent
 };
 
 Result<std::unique_ptr<Model>> Model::load(io::TensorFile file, kernels::Precision precision,
-                                           ThreadPool& pool) {
-  return Binder(std::move(file), precision, pool).bind();
+                                           ThreadPool& pool, std::span<const std::string> float32_tensors) {
+  return Binder(std::move(file), precision, pool, float32_tensors).bind();
 }
 
 RopeTable Model::rope_table(int index, int64_t context) const {
@@ -197,6 +236,24 @@ RopeTable Model::rope_table(int index, int64_t context) const {
   if (rope.factors == RopeFactors::kLongShort)
     factors = context > rope.original_context ? rope_long_ : rope_short_;
   return make_rope_table(rope, factors);
+}
+
+std::vector<NamedMatrix> Model::matrices() const {
+  std::vector<NamedMatrix> out;
+  for (const TensorNeed& need : needed_tensors(spec_)) {
+    for (const Part& part : need.parts) {
+      const kernels::Matrix* matrix = nullptr;
+      if (part.kind == Part::Kind::kMatrix) {
+        matrix = layer(need.layer).matrix(static_cast<Weight>(part.slot));
+      } else if (part.kind == Part::Kind::kGlobal && static_cast<Global>(part.slot) == Global::kEmbedding) {
+        matrix = &*embedding_;
+      } else if (part.kind == Part::Kind::kGlobal && static_cast<Global>(part.slot) == Global::kOutput) {
+        matrix = output_ ? &*output_ : nullptr;
+      }
+      if (matrix != nullptr) out.push_back({need.name, matrix});
+    }
+  }
+  return out;
 }
 
 template <typename Visit>

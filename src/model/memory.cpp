@@ -78,7 +78,7 @@ int64_t weight_bytes(const io::TensorFile& file, const ModelSpec& spec, kernels:
     const io::Tensor& tensor = *found->second;
     const kernels::Format* format = kernels::find_format(tensor.type);
     const kernels::Tile* tile = format == nullptr ? nullptr : kernels::find_tile(format->tile);
-    if (precision == kernels::Precision::kReference || tile == nullptr || need.shape.size() != 2) {
+    if (precision == kernels::Precision::kReference || tile == nullptr || need.shape.size() != 2) {  // or packed
       bytes += static_cast<int64_t>(tensor.data.size());
       continue;
     }

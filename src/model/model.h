@@ -76,14 +76,23 @@ struct RopeTable {
   float magnitude = 1;
 };
 
+/// A matrix and the name of the tensor it came from; a tensor that fuses several projections gives several.
+struct NamedMatrix {
+  std::string tensor;
+  const kernels::Matrix* matrix = nullptr;
+};
+
 /// Immutable and thread-safe after load.
 class Model {
  public:
   /// Takes the file over: keeps the metadata, packs the matrices, and releases tensors (and their mapped
-  /// pages) that packing made superfluous. Errors: kUnsupported (architecture, weight type), kCorrupt (bad
-  /// hyper-parameters; every missing or misshapen tensor in one line; non-finite weights by tensor and row).
+  /// pages) that packing made superfluous. The matrices of `float32_tensors` are computed in float32 although
+  /// the rest is fast; names that the model does not have are no error. Errors: kUnsupported (architecture,
+  /// weight type), kCorrupt (bad hyper-parameters; every missing or misshapen tensor in one line; non-finite
+  /// weights by tensor and row).
   static Result<std::unique_ptr<Model>> load(io::TensorFile file, kernels::Precision precision,
-                                             ThreadPool& pool);
+                                             ThreadPool& pool,
+                                             std::span<const std::string> float32_tensors = {});
 
   const ModelSpec& spec() const { return spec_; }
   const io::Metadata& metadata() const { return metadata_; }
@@ -95,6 +104,8 @@ class Model {
   const kernels::Matrix& output() const { return output_ ? *output_ : *embedding_; }
   /// (dim)
   std::span<const float> output_norm() const { return output_norm_; }
+  /// All matrices in the order GGUF files list them; a tied output is the embedding, named once.
+  std::vector<NamedMatrix> matrices() const;
 
   /// Frequencies of spec().ropes[index] for a session of `context` positions (longrope chooses its factors by
   /// it, so they must not change while the session lives).

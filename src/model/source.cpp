@@ -4,6 +4,7 @@
 #include "kernels/format.h"
 #include "model/hf_folder.h"
 #include "model/model.h"
+#include "model/packed.h"
 
 namespace hearth::model {
 
@@ -15,7 +16,13 @@ std::optional<io::BlockLayout> block_layout(uint32_t type) {
 
 Result<io::TensorFile> open_source(const std::filesystem::path& path) {
   const std::filesystem::path folder = hf_folder_of(path);
-  return folder.empty() ? io::read_gguf(path, block_layout) : read_hf_folder(folder);
+  if (!folder.empty()) return read_hf_folder(folder);
+  HEARTH_ASSIGN(io::TensorFile file, io::read_gguf(path, block_layout));
+  if (!is_packed(file)) return file;
+  Status status = check_packed_header(file);
+  if (status) status = present_packed(file);
+  if (!status) return Error{status.error().code, concat(path.string(), ": ", status.error().message)};
+  return file;
 }
 
 std::filesystem::path hf_folder_of(const std::filesystem::path& path) {

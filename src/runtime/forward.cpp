@@ -34,11 +34,12 @@ std::array<int64_t, kSlots> slot_widths(const model::ModelSpec& spec) {
 
 }  // namespace
 
-std::vector<KvLayer> kv_layers(const model::ModelSpec& spec) {
+std::vector<KvLayer> kv_layers(const model::ModelSpec& spec, const KvFormats& formats) {
   std::vector<KvLayer> layers;
   for (const model::LayerSpec& layer : spec.layers) {
     layers.push_back(
-        {.kv_heads = static_cast<int32_t>(layer.n_kv_heads),
+        {.format = layer.window > 0 ? formats.windowed : formats.full,
+         .kv_heads = static_cast<int32_t>(layer.n_kv_heads),
          .dims = {static_cast<int32_t>(layer.head_dim_k), static_cast<int32_t>(layer.head_dim_v)},
          .window = layer.window});
   }
@@ -55,15 +56,13 @@ int64_t Forward::scratch_bytes(const model::ModelSpec& spec, const ForwardLimits
                                              *std::max_element(widths.begin(), widths.end()));
 }
 
-Result<std::unique_ptr<Forward>> Forward::compile(const model::Model& model, const kernels::KvFormat& format,
-                                                  KvCache& cache, ThreadPool& pool,
+Result<std::unique_ptr<Forward>> Forward::compile(const model::Model& model, KvCache& cache, ThreadPool& pool,
                                                   const ForwardLimits& limits) {
   auto forward = std::unique_ptr<Forward>(new Forward);
   forward->model_ = &model;
   Frame& frame = forward->frame_;
   frame.pool = &pool;
   frame.ops = &kernels::ops();
-  frame.kv_format = &format;
   frame.cache = &cache;
   const auto sequences = static_cast<size_t>(limits.max_sequences);
   frame.slices.reserve(sequences);

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "model/model.h"
 #include "runtime/frame.h"
+#include "runtime/kv_formats.h"
 
 namespace hearth::runtime {
 
@@ -22,13 +23,12 @@ struct ForwardLimits {
 };
 
 /// The KV layers a spec needs, in layer order.
-std::vector<KvLayer> kv_layers(const model::ModelSpec& spec);
+std::vector<KvLayer> kv_layers(const model::ModelSpec& spec, const KvFormats& formats);
 
 class Forward {
  public:
-  /// `model`, `format`, `cache` and `pool` must outlive it. Errors: kTooLarge (no memory for the buffers).
-  static Result<std::unique_ptr<Forward>> compile(const model::Model& model, const kernels::KvFormat& format,
-                                                  KvCache& cache, ThreadPool& pool,
+  /// `model`, `cache` and `pool` must outlive it. Errors: kTooLarge (no memory for the buffers).
+  static Result<std::unique_ptr<Forward>> compile(const model::Model& model, KvCache& cache, ThreadPool& pool,
                                                   const ForwardLimits& limits);
   /// Bytes of the activation buffers.
   static int64_t scratch_bytes(const model::ModelSpec& spec, const ForwardLimits& limits);

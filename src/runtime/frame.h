@@ -80,7 +80,6 @@ struct Frame {
   ThreadPool* pool = nullptr;
   Priority priority = Priority::kDecode;
   const kernels::Ops* ops = nullptr;
-  const kernels::KvFormat* kv_format = nullptr;
   KvCache* cache = nullptr;
   ForwardObserver* observer = nullptr;  // null: nobody looks
   kernels::MatmulScratch matmul;

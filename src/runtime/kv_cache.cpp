@@ -49,8 +49,7 @@ int64_t KvCache::group_blocks(const Group& group, const KvCacheOptions& o) {
   return o.max_sequences * std::min(held, context_pages) + 1;
 }
 
-std::vector<KvCache::Group> KvCache::make_groups(const kernels::KvFormat& format,
-                                                 std::span<const KvLayer> layers,
+std::vector<KvCache::Group> KvCache::make_groups(std::span<const KvLayer> layers,
                                                  const KvCacheOptions& options,
                                                  std::vector<size_t>& group_of) {
   std::vector<Group> groups;
@@ -60,24 +59,22 @@ std::vector<KvCache::Group> KvCache::make_groups(const kernels::KvFormat& format
     while (g < groups.size() && groups[g].window != window) ++g;
     if (g == groups.size()) groups.emplace_back().window = window;
     groups[g].layers.push_back(i);
-    groups[g].block_bytes += format.page_bytes(layers[i].dims) * layers[i].kv_heads;
+    groups[g].block_bytes += layers[i].format->page_bytes(layers[i].dims) * layers[i].kv_heads;
     group_of.push_back(g);
   }
   return groups;
 }
 
-int64_t KvCache::reserved_bytes(const kernels::KvFormat& format, std::span<const KvLayer> layers,
-                                const KvCacheOptions& options) {
+int64_t KvCache::reserved_bytes(std::span<const KvLayer> layers, const KvCacheOptions& options) {
   std::vector<size_t> group_of;
   int64_t bytes = 0;
-  for (const Group& group : make_groups(format, layers, options, group_of)) {
+  for (const Group& group : make_groups(layers, options, group_of)) {
     bytes += group.block_bytes * group_blocks(group, options);
   }
   return bytes;
 }
 
-Result<std::unique_ptr<KvCache>> KvCache::create(const kernels::KvFormat& format,
-                                                 std::span<const KvLayer> layers,
+Result<std::unique_ptr<KvCache>> KvCache::create(std::span<const KvLayer> layers,
                                                  const KvCacheOptions& options) {
   constexpr int64_t kMostTokens = int64_t{1} << 31;  // block numbers are 32-bit
   if (options.context_tokens < 1 || options.context_tokens > kMostTokens || options.cache_tokens < 0 ||
@@ -90,7 +87,7 @@ Result<std::unique_ptr<KvCache>> KvCache::create(const kernels::KvFormat& format
   auto cache = std::unique_ptr<KvCache>(new KvCache);
   cache->options_ = options;
   std::vector<size_t> group_of;
-  cache->groups_ = make_groups(format, layers, options, group_of);
+  cache->groups_ = make_groups(layers, options, group_of);
   for (Group& group : cache->groups_) {
     const int64_t blocks = group_blocks(group, options);
     group.references.assign(static_cast<size_t>(blocks), 0);
@@ -99,13 +96,14 @@ Result<std::unique_ptr<KvCache>> KvCache::create(const kernels::KvFormat& format
   for (size_t i = 0; i < layers.size(); ++i) {
     LayerStore& store = cache->layers_.emplace_back();
     store.group = group_of[i];
-    store.head_bytes = format.page_bytes(layers[i].dims);
+    store.format = layers[i].format;
+    store.head_bytes = store.format->page_bytes(layers[i].dims);
     store.block_bytes = store.head_bytes * layers[i].kv_heads;
     const auto bytes = static_cast<size_t>(store.block_bytes) * cache->groups_[store.group].references.size();
     store.bytes = {allocate_pages(bytes), free_bytes};
     if (!store.bytes) {
       return fail(ErrorCode::kTooLarge, "no memory for the KV cache (",
-                  reserved_bytes(format, layers, options) / (1 << 20), " MiB for ", options.context_tokens,
+                  reserved_bytes(layers, options) / (1 << 20), " MiB for ", options.context_tokens,
                   " tokens of context); ask for a smaller context");
     }
   }
@@ -203,9 +201,11 @@ Status KvCache::can_append(std::span<const KvAppend> appends) const {
       if (!writes_last(append)) continue;
       // Of forks that share the last page, each but the last owner to write needs a copy.
       const int32_t last = table.back();
-      const auto copies = std::count_if(appends.begin(), appends.begin() + static_cast<int64_t>(a), [&](const auto& earlier) {
-        return writes_last(earlier) && sequences_[static_cast<size_t>(earlier.sequence)].tables[g].back() == last;
-      });
+      const auto copies =
+          std::count_if(appends.begin(), appends.begin() + static_cast<int64_t>(a), [&](const auto& earlier) {
+            return writes_last(earlier) &&
+                   sequences_[static_cast<size_t>(earlier.sequence)].tables[g].back() == last;
+          });
       if (group.references[static_cast<size_t>(last)] - copies > 1) ++needed;
     }
     if (needed > static_cast<int64_t>(group.free.size())) {
@@ -277,7 +277,7 @@ Status KvCache::truncate(SeqId id, int64_t tokens) {
 
 LayerPages KvCache::pages(size_t layer, SeqId sequence) const {
   const LayerStore& store = layers_[layer];
-  return {store.bytes.get(), store.block_bytes, store.head_bytes,
+  return {store.format, store.bytes.get(), store.block_bytes, store.head_bytes,
           sequences_[static_cast<size_t>(sequence)].tables[store.group]};
 }
 

@@ -19,6 +19,7 @@ namespace hearth::runtime {
 
 /// What one layer keeps.
 struct KvLayer {
+  const kernels::KvFormat* format = nullptr;
   int32_t kv_heads = 0;
   kernels::PageDims dims;
   int64_t window = 0;  // tokens it looks back, itself included; 0: all
@@ -34,6 +35,7 @@ struct KvCacheOptions {
 
 /// Where the pages of one layer and sequence are; see kernels::AttentionInput.
 struct LayerPages {
+  const kernels::KvFormat* format = nullptr;
   std::byte* base = nullptr;
   int64_t block_bytes = 0;
   int64_t head_bytes = 0;
@@ -58,12 +60,10 @@ class KvCache {
   static constexpr int64_t kWindowSlack = 256;
 
   /// Errors: kUsage (sizes out of range), kTooLarge (no memory).
-  static Result<std::unique_ptr<KvCache>> create(const kernels::KvFormat& format,
-                                                 std::span<const KvLayer> layers,
+  static Result<std::unique_ptr<KvCache>> create(std::span<const KvLayer> layers,
                                                  const KvCacheOptions& options);
   /// Bytes of all pages that create would reserve (they are touched, and so really taken, only as they fill).
-  static int64_t reserved_bytes(const kernels::KvFormat& format, std::span<const KvLayer> layers,
-                                const KvCacheOptions& options);
+  static int64_t reserved_bytes(std::span<const KvLayer> layers, const KvCacheOptions& options);
 
   /// Errors: kTooLarge (max_sequences are open).
   Result<SeqId> open();
@@ -88,6 +88,7 @@ class KvCache {
   Status truncate(SeqId sequence, int64_t tokens);
 
   LayerPages pages(size_t layer, SeqId sequence) const;
+  const kernels::KvFormat& format(size_t layer) const { return *layers_[layer].format; }
 
   int64_t free_tokens() const;
   /// Bytes of the pages that sequences hold.
@@ -107,6 +108,7 @@ class KvCache {
     int64_t block_bytes = 0;          // of all layers together
   };
   struct LayerStore {
+    const kernels::KvFormat* format = nullptr;
     size_t group = 0;
     int64_t head_bytes = 0;
     int64_t block_bytes = 0;
@@ -120,8 +122,8 @@ class KvCache {
   };
 
   KvCache() = default;
-  static std::vector<Group> make_groups(const kernels::KvFormat& format, std::span<const KvLayer> layers,
-                                        const KvCacheOptions& options, std::vector<size_t>& group_of);
+  static std::vector<Group> make_groups(std::span<const KvLayer> layers, const KvCacheOptions& options,
+                                        std::vector<size_t>& group_of);
   static int64_t group_blocks(const Group& group, const KvCacheOptions& options);
   int32_t take_block(Group& group);
   void drop_block(Group& group, int32_t block);

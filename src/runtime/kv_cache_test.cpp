@@ -18,16 +18,16 @@ const kernels::KvFormat& f32() { return *kernels::find_kv_format("f32"); }
 
 /// Two full layers of different sizes and one with a window.
 std::vector<KvLayer> layers_with(int64_t window) {
-  return {{.kv_heads = 2, .dims = {3, 2}},
-          {.kv_heads = 1, .dims = {2, 4}, .window = window},
-          {.kv_heads = 1, .dims = {1, 1}}};
+  return {{.format = &f32(), .kv_heads = 2, .dims = {3, 2}},
+          {.format = &f32(), .kv_heads = 1, .dims = {2, 4}, .window = window},
+          {.format = &f32(), .kv_heads = 1, .dims = {1, 1}}};
 }
 
 class Mirror {
  public:
   Mirror(const std::vector<KvLayer>& layers, const KvCacheOptions& options)
       : layers_(layers), options_(options) {
-    cache_ = KvCache::create(f32(), layers, options).value();
+    cache_ = KvCache::create(layers, options).value();
   }
 
   KvCache& cache() { return *cache_; }
@@ -153,10 +153,10 @@ TEST(KvCache, ForkSharesPagesUntilOneWrites) {
 }
 
 TEST(KvCache, WindowedPagesAreGivenBack) {
-  const std::vector<KvLayer> layers = {{.kv_heads = 1, .dims = {8, 8}, .window = 64}};
+  const std::vector<KvLayer> layers = {{.format = &f32(), .kv_heads = 1, .dims = {8, 8}, .window = 64}};
   const KvCacheOptions options = {.context_tokens = 100000, .max_sequences = 1, .max_append_tokens = 64};
-  EXPECT_LE(KvCache::reserved_bytes(f32(), layers, options), f32().page_bytes({8, 8}) * 8);
-  auto cache = KvCache::create(f32(), layers, options).value();
+  EXPECT_LE(KvCache::reserved_bytes(layers, options), f32().page_bytes({8, 8}) * 8);
+  auto cache = KvCache::create(layers, options).value();
   const SeqId id = cache->open().value();
   for (int i = 0; i < 1000; ++i) {
     const KvAppend append = {id, 64};
@@ -188,8 +188,9 @@ TEST(KvCache, SaysWhenItIsFull) {
 }
 
 TEST(KvCache, ForksThatAppendTogetherNeedOneCopyLess) {
-  auto cache = KvCache::create(f32(), layers_with(0),
-                               {.context_tokens = 128, .cache_tokens = 192, .max_sequences = 2, .max_append_tokens = 70})
+  auto cache = KvCache::create(
+                   layers_with(0),
+                   {.context_tokens = 128, .cache_tokens = 192, .max_sequences = 2, .max_append_tokens = 70})
                    .value();
   const SeqId a = cache->open().value();
   cache->prepare(a, 70);
@@ -207,9 +208,9 @@ TEST(KvCache, ForksThatAppendTogetherNeedOneCopyLess) {
 
 TEST(KvCache, RefusesSenselessSizes) {
   const auto layers = layers_with(0);
-  EXPECT_FALSE(KvCache::create(f32(), layers, {.context_tokens = 0}));
-  EXPECT_FALSE(KvCache::create(f32(), layers, {.context_tokens = 10, .max_sequences = 0}));
-  EXPECT_FALSE(KvCache::create(f32(), layers, {.context_tokens = int64_t{1} << 40}));
+  EXPECT_FALSE(KvCache::create(layers, {.context_tokens = 0}));
+  EXPECT_FALSE(KvCache::create(layers, {.context_tokens = 10, .max_sequences = 0}));
+  EXPECT_FALSE(KvCache::create(layers, {.context_tokens = int64_t{1} << 40}));
 }
 
 }  // namespace

@@ -37,14 +37,9 @@ int64_t rows_wanted(const SequenceChunk& chunk) {
   return 0;
 }
 
-Result<const kernels::KvFormat*> check_options(const RuntimeOptions& o) {
-  const kernels::KvFormat* format = kernels::find_kv_format(o.kv_format);
-  if (!format) {
-    std::string names;
-    for (const kernels::KvFormat* known : kernels::kv_formats())
-      names += concat(names.empty() ? "" : ", ", known->name);
-    return fail(ErrorCode::kUsage, "unknown KV cache format '", o.kv_format, "'; hearth knows ", names);
-  }
+/// Checks all options; what the cache has to hold.
+Result<std::vector<KvLayer>> check_options(const RuntimeOptions& o, const model::ModelSpec& spec) {
+  HEARTH_ASSIGN(const KvFormats formats, parse_kv_formats(o.kv_format, spec));
   if (o.max_batch_tokens < 1 || o.max_batch_tokens > (1 << 20)) {
     return fail(ErrorCode::kUsage, "max_batch_tokens is ", o.max_batch_tokens, "; it must be from 1 to ",
                 1 << 20);
@@ -56,7 +51,7 @@ Result<const kernels::KvFormat*> check_options(const RuntimeOptions& o) {
     return fail(ErrorCode::kUsage, "context_tokens is ", o.context_tokens, "; it must be from 1 to ",
                 int64_t{1} << 31);
   }
-  return format;
+  return kv_layers(spec, formats);
 }
 
 KvCacheOptions cache_options(const RuntimeOptions& o) {
@@ -80,9 +75,9 @@ Runtime::Runtime(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Runtime::~Runtime() = default;
 
 Result<MemoryPlan> Runtime::plan(const model::ModelSpec& spec, const RuntimeOptions& options) {
-  HEARTH_ASSIGN(const kernels::KvFormat* format, check_options(options));
+  HEARTH_ASSIGN(const std::vector<KvLayer> layers, check_options(options, spec));
   MemoryPlan plan;
-  plan.kv_bytes = KvCache::reserved_bytes(*format, kv_layers(spec), cache_options(options));
+  plan.kv_bytes = KvCache::reserved_bytes(layers, cache_options(options));
   plan.scratch_bytes = Forward::scratch_bytes(spec, forward_limits(options)) +
                        spec.hp.vocab * options.max_sequences * static_cast<int64_t>(sizeof(float));
   return plan;
@@ -90,12 +85,12 @@ Result<MemoryPlan> Runtime::plan(const model::ModelSpec& spec, const RuntimeOpti
 
 Result<std::unique_ptr<Runtime>> Runtime::create(const model::Model& model, ThreadPool& pool,
                                                  const RuntimeOptions& options) {
-  HEARTH_ASSIGN(const kernels::KvFormat* format, check_options(options));
+  HEARTH_ASSIGN(const std::vector<KvLayer> layers, check_options(options, model.spec()));
   auto impl = std::make_unique<Impl>();
   impl->options = options;
   impl->vocab = model.output().rows();
-  HEARTH_ASSIGN(impl->cache, KvCache::create(*format, kv_layers(model.spec()), cache_options(options)));
-  HEARTH_ASSIGN(impl->forward, Forward::compile(model, *format, *impl->cache, pool, forward_limits(options)));
+  HEARTH_ASSIGN(impl->cache, KvCache::create(layers, cache_options(options)));
+  HEARTH_ASSIGN(impl->forward, Forward::compile(model, *impl->cache, pool, forward_limits(options)));
   impl->appends.reserve(static_cast<size_t>(options.max_sequences));
   impl->first_row.reserve(static_cast<size_t>(options.max_sequences) + 1);
   return std::unique_ptr<Runtime>(new Runtime(std::move(impl)));

@@ -28,8 +28,9 @@ struct RuntimeOptions {
   /// Tokens computed in one internal step: longer inputs are cut. Larger is faster in prefill and needs more
   /// scratch.
   int32_t max_batch_tokens = 512;
-  /// How keys and values are kept: a name of kernels::kv_formats(), "f16" or "f32".
-  std::string kv_format = "f16";
+  /// How keys and values are kept: "f16", "int8", "f32" or "auto" (int8 from 500 million parameters on, else
+  /// f16), and "FORMAT,windowed=FORMAT" where layers with a sliding window keep theirs otherwise.
+  std::string kv_format = "auto";
 };
 
 /// Bytes a Runtime will need beside the weights when its cache is full.

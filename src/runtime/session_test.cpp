@@ -105,6 +105,53 @@ class SessionTest : public testing::TestWithParam<ArchCase> {
     return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
   }
 
+  void batch_mates(Runtime& made) {
+    const auto other = random_tokens(70, GetParam().options.vocab, 9);
+    const auto alone = feed_fresh(made, tokens_, 100);
+    const auto other_alone = feed_fresh(made, other, 70);
+    const SeqId a = made.open_sequence().value();
+    const SeqId b = made.open_sequence().value();
+    const auto vocab = static_cast<size_t>(made.vocabulary());
+    // Prompts of different length together, then both token by token.
+    const SequenceChunk prompts[] = {{a, std::span(tokens_).first(60), LogitsWanted::kAll},
+                                     {b, std::span(other).first(20), LogitsWanted::kLast}};
+    ASSERT_TRUE(made.forward(prompts));
+    EXPECT_TRUE(same(made.logits(0), std::span(alone).first(60 * vocab)));
+    EXPECT_TRUE(same(made.logits(1), std::span(other_alone).subspan(19 * vocab, vocab)));
+    for (size_t t = 0; t < 40; ++t) {
+      const SequenceChunk step[] = {{a, std::span(tokens_).subspan(60 + t, 1)},
+                                    {b, std::span(other).subspan(20 + t, 1)}};
+      ASSERT_TRUE(made.forward(step));
+      ASSERT_TRUE(same(made.logits(0), std::span(alone).subspan((60 + t) * vocab, vocab))) << t;
+      ASSERT_TRUE(same(made.logits(1), std::span(other_alone).subspan((20 + t) * vocab, vocab))) << t;
+    }
+  }
+
+  void forks_and_truncations(Runtime& made) {
+    const auto vocab = static_cast<size_t>(made.vocabulary());
+    const auto full = feed_fresh(made, tokens_, 100);
+    auto branch_tokens = tokens_;
+    for (size_t i = 70; i < 100; ++i) branch_tokens[i] = (branch_tokens[i] + 1) % static_cast<int32_t>(vocab);
+    const auto branch_full = feed_fresh(made, branch_tokens, 100);
+
+    const SeqId trunk = made.open_sequence().value();
+    feed(made, trunk, {tokens_.begin(), tokens_.begin() + 70}, 70);
+    const SeqId branch = made.fork(trunk).value();
+    EXPECT_EQ(made.length(branch), 70);
+    const auto on_branch = feed(made, branch, {branch_tokens.begin() + 70, branch_tokens.end()}, 11);
+    const auto on_trunk = feed(made, trunk, {tokens_.begin() + 70, tokens_.end()}, 30);
+    EXPECT_TRUE(same(on_branch, std::span(branch_full).subspan(70 * vocab)));
+    EXPECT_TRUE(same(on_trunk, std::span(full).subspan(70 * vocab)));
+
+    ASSERT_TRUE(made.truncate(trunk, 70));
+    EXPECT_TRUE(same(feed(made, trunk, {branch_tokens.begin() + 70, branch_tokens.end()}, 30),
+                     std::span(branch_full).subspan(70 * vocab)));
+    made.close_sequence(trunk);
+    made.close_sequence(branch);
+    EXPECT_EQ(made.kv_bytes_in_use(), 0);
+  }
+
+  static constexpr const char* kFormats[] = {"f16", "int8", "f16,windowed=int8"};
   ThreadPool pool_{2};
   TestModel model_ = make_test_model(GetParam().options, pool_);
   std::vector<int32_t> tokens_ = random_tokens(100, GetParam().options.vocab, 3);
@@ -146,69 +193,40 @@ TEST_P(SessionTest, HalfPrecisionCacheStaysWithinItsRounding) {
   expect_close(feed_fresh(*runtime("f16"), tokens_, 100), tokens_, 0x1p-11);
 }
 
+/// A code is off by up to 1/254 of its row's largest number, 2^-7 of a typical one. Of the 16-fold margin of
+/// the tolerance a quarter is kept: with all of it most positions would be undecided.
+TEST_P(SessionTest, EightBitCacheStaysWithinItsRounding) {
+  expect_close(feed_fresh(*runtime("int8"), tokens_, 100), tokens_, 0x1p-9);
+}
+
 TEST_P(SessionTest, ChunksAndInnerStepsDoNotChangeBits) {
-  const auto whole = feed_fresh(*runtime("f16"), tokens_, 100);
-  for (const size_t chunk : {1, 7, 64})
-    EXPECT_TRUE(same(whole, feed_fresh(*runtime("f16"), tokens_, chunk))) << chunk;
-  for (const int32_t step : {1, 13, 64}) {
-    EXPECT_TRUE(same(whole, feed_fresh(*runtime("f16", step), tokens_, 100))) << "max_batch_tokens " << step;
+  for (const char* kv : kFormats) {
+    const auto whole = feed_fresh(*runtime(kv), tokens_, 100);
+    for (const size_t chunk : {1, 7, 64})
+      EXPECT_TRUE(same(whole, feed_fresh(*runtime(kv), tokens_, chunk))) << kv << " " << chunk;
+    for (const int32_t step : {1, 13, 64}) {
+      EXPECT_TRUE(same(whole, feed_fresh(*runtime(kv, step), tokens_, 100)))
+          << kv << " max_batch_tokens " << step;
+    }
   }
 }
 
 TEST_P(SessionTest, ThreadsDoNotChangeBits) {
-  const auto two = feed_fresh(*runtime("f16"), tokens_, 30);
-  for (const int threads : {1, 4}) {
-    ThreadPool pool(threads);
-    EXPECT_TRUE(same(two, feed_fresh(*runtime("f16", 512, &pool), tokens_, 30))) << threads;
+  for (const char* kv : kFormats) {
+    const auto two = feed_fresh(*runtime(kv), tokens_, 30);
+    for (const int threads : {1, 4}) {
+      ThreadPool pool(threads);
+      EXPECT_TRUE(same(two, feed_fresh(*runtime(kv, 512, &pool), tokens_, 30))) << kv << " " << threads;
+    }
   }
 }
 
 TEST_P(SessionTest, BatchMatesDoNotChangeBits) {
-  const auto made = runtime("f16");
-  const auto other = random_tokens(70, GetParam().options.vocab, 9);
-  const auto alone = feed_fresh(*made, tokens_, 100);
-  const auto other_alone = feed_fresh(*made, other, 70);
-  const SeqId a = made->open_sequence().value();
-  const SeqId b = made->open_sequence().value();
-  const auto vocab = static_cast<size_t>(made->vocabulary());
-  // Prompts of different length together, then both token by token.
-  const SequenceChunk prompts[] = {{a, std::span(tokens_).first(60), LogitsWanted::kAll},
-                                   {b, std::span(other).first(20), LogitsWanted::kLast}};
-  ASSERT_TRUE(made->forward(prompts));
-  EXPECT_TRUE(same(made->logits(0), std::span(alone).first(60 * vocab)));
-  EXPECT_TRUE(same(made->logits(1), std::span(other_alone).subspan(19 * vocab, vocab)));
-  for (size_t t = 0; t < 40; ++t) {
-    const SequenceChunk step[] = {{a, std::span(tokens_).subspan(60 + t, 1)},
-                                  {b, std::span(other).subspan(20 + t, 1)}};
-    ASSERT_TRUE(made->forward(step));
-    ASSERT_TRUE(same(made->logits(0), std::span(alone).subspan((60 + t) * vocab, vocab))) << t;
-    ASSERT_TRUE(same(made->logits(1), std::span(other_alone).subspan((20 + t) * vocab, vocab))) << t;
-  }
+  for (const char* kv : kFormats) batch_mates(*runtime(kv));
 }
 
 TEST_P(SessionTest, ForksAndTruncationsEqualRecomputing) {
-  const auto made = runtime("f16");
-  const auto vocab = static_cast<size_t>(made->vocabulary());
-  const auto full = feed_fresh(*made, tokens_, 100);
-  auto branch_tokens = tokens_;
-  for (size_t i = 70; i < 100; ++i) branch_tokens[i] = (branch_tokens[i] + 1) % static_cast<int32_t>(vocab);
-  const auto branch_full = feed_fresh(*made, branch_tokens, 100);
-
-  const SeqId trunk = made->open_sequence().value();
-  feed(*made, trunk, {tokens_.begin(), tokens_.begin() + 70}, 70);
-  const SeqId branch = made->fork(trunk).value();
-  EXPECT_EQ(made->length(branch), 70);
-  const auto on_branch = feed(*made, branch, {branch_tokens.begin() + 70, branch_tokens.end()}, 11);
-  const auto on_trunk = feed(*made, trunk, {tokens_.begin() + 70, tokens_.end()}, 30);
-  EXPECT_TRUE(same(on_branch, std::span(branch_full).subspan(70 * vocab)));
-  EXPECT_TRUE(same(on_trunk, std::span(full).subspan(70 * vocab)));
-
-  ASSERT_TRUE(made->truncate(trunk, 70));
-  EXPECT_TRUE(same(feed(*made, trunk, {branch_tokens.begin() + 70, branch_tokens.end()}, 30),
-                   std::span(branch_full).subspan(70 * vocab)));
-  made->close_sequence(trunk);
-  made->close_sequence(branch);
-  EXPECT_EQ(made->kv_bytes_in_use(), 0);
+  for (const char* kv : kFormats) forks_and_truncations(*runtime(kv));
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryArchitecture, SessionTest, testing::ValuesIn(arch_cases()),
@@ -309,11 +327,17 @@ TEST_F(RuntimeErrors, SenselessOptions) {
   EXPECT_EQ(code({.context_tokens = 0}), ErrorCode::kUsage);
   EXPECT_EQ(code({.max_batch_tokens = 0}), ErrorCode::kUsage);
   EXPECT_EQ(code({.max_sequences = 0}), ErrorCode::kUsage);
-  EXPECT_EQ(code({.kv_format = "int3"}), ErrorCode::kUsage);
+  for (const char* kv : {"int3", "", "f16,", "f16,windowed=", "f16,full=int8", "f16,windowed=int8,"}) {
+    EXPECT_EQ(code({.kv_format = kv}), ErrorCode::kUsage) << kv;
+  }
   const auto plan = Runtime::plan(model_.model->spec(), {.context_tokens = 640, .max_sequences = 1});
   ASSERT_TRUE(plan);
   EXPECT_EQ(plan->kv_bytes,
             6 * 640 * 2 * (12 + 16) * 2);  // layers, tokens, heads, k and v padded to whole vectors, half
+  const auto bytes =
+      Runtime::plan(model_.model->spec(), {.context_tokens = 640, .max_sequences = 1, .kv_format = "int8"});
+  ASSERT_TRUE(bytes);
+  EXPECT_EQ(bytes->kv_bytes, 6 * 640 * 2 * (12 + 16 + 8));  // and two scales
 }
 
 TEST_F(RuntimeErrors, ProgressCancelsBetweenSteps) {

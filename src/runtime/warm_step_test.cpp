@@ -80,7 +80,7 @@ TEST(WarmStep, TheCountersCount) {
   EXPECT_EQ(kept->size(), 1000u);
 }
 
-TEST(WarmStep, AllocatesNothingAndTakesNoLock) {
+void expect_no_allocation(const char* kv_format) {
   ThreadPool pool(2);
   for (const kernels::Format* format : kernels::format_registry()) {
     const TestModel model = make_test_model({.arch = std::string(model::arch_registry()[0]->name),
@@ -94,8 +94,9 @@ TEST(WarmStep, AllocatesNothingAndTakesNoLock) {
                                              .format = format,
                                              .precision = kernels::Precision::kFast},
                                             pool);
-    const auto runtime =
-        Runtime::create(*model.model, pool, {.context_tokens = 1200, .max_sequences = 2}).value();
+    const auto runtime = Runtime::create(*model.model, pool,
+                                         {.context_tokens = 1200, .max_sequences = 2, .kv_format = kv_format})
+                             .value();
     const auto tokens = random_tokens(600, 61, 5);
     const SeqId a = runtime->open_sequence().value();
     const SeqId b = runtime->open_sequence().value();
@@ -117,6 +118,10 @@ TEST(WarmStep, AllocatesNothingAndTakesNoLock) {
     EXPECT_EQ(g_allocations, 0) << format->name;
     EXPECT_EQ(g_locks, 0) << format->name;
   }
+}
+
+TEST(WarmStep, AllocatesNothingAndTakesNoLock) {
+  for (const char* kv_format : {"f16", "int8"}) expect_no_allocation(kv_format);
 }
 
 }  // namespace

@@ -17,6 +17,15 @@ FORMATS = {  # name -> (blocks, offsets of binary16 scales inside a block)
     "Q6_K": (2, [208]),
     "F16": (64, []),
     "BF16": (64, []),
+    "Q4_1": (4, [0, 2]),
+    "Q5_0": (4, [0]),
+    "Q5_1": (4, [0, 2]),
+    "Q2_K": (2, [80, 82]),
+    "Q3_K": (2, [108]),
+    "Q5_K": (2, [0, 2]),
+    "IQ4_NL": (4, [0]),
+    "IQ4_XS": (2, [0]),
+    "MXFP4": (8, []),
 }
 
 
@@ -35,6 +44,8 @@ def main() -> None:
                 data[:, 1] &= 0xBB  # no infinity, no NaN
             if name == "BF16":
                 data[:, 1] &= 0xBF
+            if name == "MXFP4":
+                data[:, 0] = [0, 1, 2, 64, 118, 127, 200, 252]  # subnormal scales to the largest that cannot overflow
             decoded = gguf.quants.dequantize(data.reshape(-1), kind).astype("<f4")
             out.write(f"{name} {data.tobytes().hex()} {decoded.tobytes().hex()}\n")
 

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/model_options.h"
+#include "cli/output_file.h"
 #include "cli/verb.h"
 #include "io/file.h"
 
@@ -23,7 +24,7 @@ class ConvertCommand : public Command {
 
   Status run(Console& console) override {
     HEARTH_ASSIGN(const auto path, resolve_model(in_));
-    HEARTH_RETURN_IF_ERROR(check_output(path));
+    HEARTH_RETURN_IF_ERROR(check_output_file(path, out_, force_));
     HEARTH_ASSIGN(const engine::OpenedModel opened, engine::open_model(path));
     ThreadPool pool(threads_ > 0 ? threads_ : available_cpus());
     const auto progress = [&](uint64_t done, uint64_t total) {
@@ -44,17 +45,6 @@ class ConvertCommand : public Command {
   }
 
  private:
-  Status check_output(const std::filesystem::path& in) const {
-    std::error_code error;
-    if (!std::filesystem::exists(out_, error)) return {};
-    if (std::filesystem::equivalent(in, out_, error))
-      return fail(ErrorCode::kUsage, "OUT is IN; write to another file");
-    if (std::filesystem::is_directory(out_, error))
-      return fail(ErrorCode::kUsage, out_, " is a folder; OUT is the .gguf file to write");
-    if (!force_) return fail(ErrorCode::kUsage, out_, " exists; --force replaces it");
-    return {};
-  }
-
   std::string in_, out_, type_;
   bool force_ = false;
   int32_t threads_ = 0;

@@ -91,6 +91,7 @@ class Attend {
   Attend(const KvFormat& format, const AttentionShape& shape, AttentionScratch::Impl& scratch, Isa isa)
       : shape_(shape), kernels_(format.kernels(isa)), step_(softmax_step(isa)), scratch_(scratch) {
     stride_ = padded_dim(shape.dims.dim_v);
+    query_floats_ = format.query_bytes(shape.dims) / static_cast<int64_t>(sizeof(float));
     tile_tokens_ = std::max(1, kTileRows / shape.group);
     tile_rows_ = tile_tokens_ * shape.group;
   }
@@ -103,9 +104,7 @@ class Attend {
 
  private:
   /// Queries, scores, and the states and accumulators of a segment and of the whole.
-  int64_t workspace_floats() const {
-    return tile_rows_ * (shape_.dims.dim_k + kPageTokens + 2 * (stride_ + 2));
-  }
+  int64_t workspace_floats() const { return tile_rows_ * (query_floats_ + kPageTokens + 2 * (stride_ + 2)); }
   int64_t first_visible(int64_t position) const {
     return shape_.window > 0 ? std::max<int64_t>(0, position - shape_.window + 1) : 0;
   }
@@ -126,6 +125,7 @@ class Attend {
   SoftmaxStep step_;
   AttentionScratch::Impl& scratch_;
   int64_t stride_;
+  int64_t query_floats_;
   int32_t tile_tokens_;
   int32_t tile_rows_;
   int64_t tasks_ = 0;
@@ -195,13 +195,16 @@ void Attend::run(int64_t task) const {
   scratch_.give_back(slot);
 }
 
-/// Copies the queries of a KV head's group, scaled: q (tokens * group, dim_k).
+/// Prepares the queries of a KV head's group: q (tokens * group, query_floats_).
 void Attend::load_queries(const InputPlan& plan, int64_t head, int64_t token, int64_t tokens,
                           float* q) const {
   const int64_t width = shape_.group * shape_.dims.dim_k;
   for (int64_t t = 0; t < tokens; ++t) {
     const float* from = plan.input->q + (token + t) * plan.input->q_stride + head * width;
-    for (int64_t d = 0; d < width; ++d) q[t * width + d] = from[d] * shape_.scale;
+    for (int64_t g = 0; g < shape_.group; ++g, q += query_floats_) {
+      kernels_.load_query(shape_.dims, from + g * shape_.dims.dim_k, shape_.scale,
+                          reinterpret_cast<std::byte*>(q));
+    }
   }
 }
 
@@ -223,7 +226,7 @@ void Attend::walk(const InputPlan& plan, int64_t head, int64_t token, int64_t to
     const int64_t page_start = page * kPageTokens;
     const std::byte* bytes = page_of(page);
     const int64_t last = input.position + token + tokens - 1;
-    kernels_.scores(bytes, shape_.dims, q, static_cast<int32_t>(rows),
+    kernels_.scores(bytes, shape_.dims, reinterpret_cast<const std::byte*>(q), static_cast<int32_t>(rows),
                     static_cast<int32_t>(std::min<int64_t>(kPageTokens, last + 1 - page_start)), scores);
     int32_t seen_first = kPageTokens;
     int32_t seen_end = 0;
@@ -276,7 +279,14 @@ void Attend::finish(const InputPlan& plan, int64_t head, int64_t token, int64_t 
     for (int64_t g = 0; g < shape_.group; ++g) {
       const int64_t r = t * shape_.group + g;
       float* out = plan.input->out + (token + t) * plan.input->out_stride + (head * shape_.group + g) * dim_v;
-      const float factor = 1.0f / total.state[r].sum;
+      const RowState& state = total.state[r];
+      float factor = 1.0f / state.sum;
+      if (shape_.sinks) {
+        const float sink = shape_.sinks[head * shape_.group + g];
+        const float max = std::max(state.max, sink);
+        const float keep = std::exp(state.max - max);
+        factor = keep / (state.sum * keep + std::exp(sink - max));
+      }
       for (int64_t d = 0; d < dim_v; ++d) out[d] = total.acc[r * stride_ + d] * factor;
     }
   }
@@ -287,7 +297,7 @@ void Attend::run_tile(const InputPlan& plan, int64_t head, int64_t tile, float* 
   const int64_t tokens = std::min<int64_t>(tile_tokens_, plan.input->tokens - token);
   const int64_t rows = tokens * shape_.group;
   float* q = workspace;
-  float* scores = q + rows * shape_.dims.dim_k;
+  float* scores = q + rows * query_floats_;
   const Partial total = {reinterpret_cast<RowState*>(scores + rows * kPageTokens),
                          scores + rows * (kPageTokens + 2)};
   const Partial part = {reinterpret_cast<RowState*>(total.acc + rows * stride_),
@@ -316,7 +326,7 @@ Partial Attend::stored_partial(const InputPlan& plan, int64_t head, int64_t segm
 void Attend::run_segment(const InputPlan& plan, int64_t head, int64_t segment, float* workspace) const {
   const int64_t tokens = plan.input->tokens;
   const int64_t rows = tokens * shape_.group;
-  float* scores = workspace + rows * shape_.dims.dim_k;
+  float* scores = workspace + rows * query_floats_;
   load_queries(plan, head, 0, tokens, workspace);
   const Partial part = stored_partial(plan, head, segment);
   reset(part, rows);
@@ -332,9 +342,9 @@ void Attend::run_segment(const InputPlan& plan, int64_t head, int64_t segment, f
 
 }  // namespace
 
-void AttentionScratch::reserve(const AttentionShape& shape, int64_t context_tokens, int64_t sequences,
-                               int threads) {
-  Attend(*kv_formats().front(), shape, *impl_, Isa::kScalar).reserve(context_tokens, sequences, threads);
+void AttentionScratch::reserve(const KvFormat& format, const AttentionShape& shape, int64_t context_tokens,
+                               int64_t sequences, int threads) {
+  Attend(format, shape, *impl_, Isa::kScalar).reserve(context_tokens, sequences, threads);
 }
 
 void attend(const KvFormat& format, const AttentionShape& shape, std::span<const AttentionInput> inputs,

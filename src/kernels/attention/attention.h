@@ -21,6 +21,9 @@ struct AttentionShape {
   float scale = 1.0f;
   float softcap = 0.0f;  // 0: none; else scores become softcap * tanh(score / softcap)
   int64_t window = 0;    // 0: all before; else a query at position p sees p - window + 1 .. p
+  /// Per query head a logit that joins the softmax without a value (an attention sink), already scaled; null:
+  /// none.
+  const float* sinks = nullptr;
 };
 
 /// The new tokens of one sequence; their own keys and values are already in the pages.
@@ -46,7 +49,8 @@ class AttentionScratch {
   ~AttentionScratch();
   /// Makes room for decode steps of `sequences` sequences of up to `context_tokens` tokens, so that none
   /// allocates.
-  void reserve(const AttentionShape& shape, int64_t context_tokens, int64_t sequences, int threads);
+  void reserve(const KvFormat& format, const AttentionShape& shape, int64_t context_tokens, int64_t sequences,
+               int threads);
 
   struct Impl;
   Impl& impl() { return *impl_; }

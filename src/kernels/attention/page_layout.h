@@ -13,6 +13,9 @@ namespace hearth::kernels {
 inline constexpr int32_t kKeyGroup = 8;  // tokens whose keys are interleaved
 inline constexpr float kLargestHalf = 65504.0f;
 
+/// A query of plain floats; see PageKernels::load_query.
+void load_plain_query(PageDims dims, const float* q, float scale, std::byte* out);
+
 /// T may be const. Keys: [8 groups of 8 tokens][dim_k][8]; values: [64][padded_dim(dim_v)].
 template <typename T>
 class PageView {

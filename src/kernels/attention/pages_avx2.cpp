@@ -1,6 +1,7 @@
 // AVX2 variants of f32 and f16 pages. Register tiles of R query rows by N vectors; each accumulator is one
 // chain over the dimensions (scores) or slots (values), so a row's sums are the same whatever tile it falls
 // into.
+#include "kernels/attention/page_fetch_avx2.h"
 #include "kernels/attention/page_layout.h"
 #include "kernels/attention/softmax_step.h"
 #include "kernels/half.h"
@@ -20,8 +21,8 @@ SoftmaxStep softmax_step_avx2();
 namespace {
 
 constexpr int32_t kLanes = 8;
-constexpr int32_t kFetchRows =
-    12;  // with more rows a page is used so often that its fetching does not matter
+using avx2::Fetch;
+using avx2::kFetchRows;
 
 HEARTH_INLINE_AVX2 __m256 load8(const float* x) { return _mm256_loadu_ps(x); }
 HEARTH_INLINE_AVX2 __m256 load8(const uint16_t* x) {
@@ -123,20 +124,6 @@ void read(const std::byte* page, PageDims dims, int32_t slot, float* k, float* v
   for (int32_t d = 0; d < dims.dim_v; ++d) v[d] = to_float(view.value(slot)[d]);
 }
 
-/// Fetches a range of memory line by line while something else is computed. Decoding is bound by memory, and
-/// the hardware does not see that the values of a page follow its keys, nor which page is next.
-struct Fetch {
-  const std::byte* at = nullptr;
-  const std::byte* end = nullptr;
-
-  template <int Lines>
-  HEARTH_INLINE_AVX2 void step() {
-    if (at >= end) return;
-    HEARTH_UNROLL
-    for (int i = 0; i < Lines; ++i) _mm_prefetch(reinterpret_cast<const char*>(at + 64 * i), _MM_HINT_T0);
-    at += 64 * Lines;
-  }
-};
 /// Lines per inner step of a tile N vectors wide, so that a page's half is fetched in about the time the
 /// other takes.
 constexpr int fetch_lines(int n) { return n >= 8 ? 2 : 1; }
@@ -179,8 +166,9 @@ HEARTH_TARGET_AVX2 void score_rows(const T* keys, int32_t dim, const float* q, i
 }
 
 template <typename T>
-HEARTH_TARGET_AVX2 void scores(const std::byte* page, PageDims dims, const float* q, int32_t rows,
+HEARTH_TARGET_AVX2 void scores(const std::byte* page, PageDims dims, const std::byte* queries, int32_t rows,
                                int32_t end, float* out) {
+  const auto* q = reinterpret_cast<const float*>(queries);
   const T* keys = reinterpret_cast<const T*>(page);
   const int32_t dim = dims.dim_k;
   Fetch fetch;
@@ -257,7 +245,7 @@ HEARTH_TARGET_AVX2 void value_rows(const T* values, int32_t stride, const float*
 }
 
 template <typename T>
-HEARTH_TARGET_AVX2 void accumulate(const std::byte* page, PageDims dims, const float* p, int32_t rows,
+HEARTH_TARGET_AVX2 void accumulate(const std::byte* page, PageDims dims, float* p, int32_t rows,
                                    int32_t first, int32_t end, float* acc, const std::byte* next) {
   const PageView<const T> view(page, dims);
   const T* values = view.value(first);
@@ -348,7 +336,7 @@ HEARTH_TARGET_AVX2 void step(float* s, int32_t first, int32_t end, float softcap
 }
 
 template <typename T>
-constexpr PageKernels kAvx2 = {write<T>, read<T>, scores<T>, accumulate<T>};
+constexpr PageKernels kAvx2 = {write<T>, read<T>, load_plain_query, scores<T>, accumulate<T>};
 
 }  // namespace
 

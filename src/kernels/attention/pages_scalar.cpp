@@ -18,6 +18,7 @@ const PageKernels& page_kernels_f16_avx2();
 const PageKernels& page_kernels_f32_avx2();
 SoftmaxStep softmax_step_avx2();
 #endif
+const KvFormat& kv_format_int8();
 
 namespace {
 
@@ -49,8 +50,10 @@ void read(const std::byte* page, PageDims dims, int32_t slot, float* k, float* v
 }
 
 template <typename T>
-void scores(const std::byte* page, PageDims dims, const float* q, int32_t rows, int32_t end, float* out) {
+void scores(const std::byte* page, PageDims dims, const std::byte* queries, int32_t rows, int32_t end,
+            float* out) {
   const PageView<const T> view(page, dims);
+  const auto* q = reinterpret_cast<const float*>(queries);
   for (int32_t r = 0; r < rows; ++r) {
     for (int32_t slot = 0; slot < end; ++slot) {
       float sum = 0;
@@ -62,8 +65,8 @@ void scores(const std::byte* page, PageDims dims, const float* q, int32_t rows, 
 }
 
 template <typename T>
-void accumulate(const std::byte* page, PageDims dims, const float* p, int32_t rows, int32_t first,
-                int32_t end, float* acc, const std::byte*) {
+void accumulate(const std::byte* page, PageDims dims, float* p, int32_t rows, int32_t first, int32_t end,
+                float* acc, const std::byte*) {
   const PageView<const T> view(page, dims);
   const int32_t stride = padded_dim(dims.dim_v);
   for (int32_t r = 0; r < rows; ++r) {
@@ -99,8 +102,10 @@ void step(float* s, int32_t first, int32_t end, float softcap, RowState& state, 
   state.sum += sum;
 }
 
+int64_t query_bytes(PageDims dims) { return dims.dim_k * int64_t{sizeof(float)}; }
+
 template <typename T>
-constexpr PageKernels kScalar = {write<T>, read<T>, scores<T>, accumulate<T>};
+constexpr PageKernels kScalar = {write<T>, read<T>, load_plain_query, scores<T>, accumulate<T>};
 
 template <typename T>
 int64_t page_bytes(PageDims dims) {
@@ -121,13 +126,20 @@ const PageKernels& kernels_f32([[maybe_unused]] Isa isa) {
   return kScalar<float>;
 }
 
-constexpr KvFormat kF16 = {"f16", page_bytes<uint16_t>, kernels_f16};
-constexpr KvFormat kF32 = {"f32", page_bytes<float>, kernels_f32};
-constexpr const KvFormat* kFormats[] = {&kF16, &kF32};
+constexpr KvFormat kF16 = {"f16", page_bytes<uint16_t>, query_bytes, kernels_f16};
+constexpr KvFormat kF32 = {"f32", page_bytes<float>, query_bytes, kernels_f32};
 
 }  // namespace
 
-std::span<const KvFormat* const> kv_formats() { return kFormats; }
+void load_plain_query(PageDims dims, const float* q, float scale, std::byte* out) {
+  auto* to = reinterpret_cast<float*>(out);
+  for (int32_t d = 0; d < dims.dim_k; ++d) to[d] = q[d] * scale;
+}
+
+std::span<const KvFormat* const> kv_formats() {
+  static const KvFormat* const kFormats[] = {&kF16, &kF32, &kv_format_int8()};
+  return kFormats;
+}
 
 const KvFormat* find_kv_format(std::string_view name) {
   for (const KvFormat* format : kv_formats()) {

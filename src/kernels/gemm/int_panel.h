@@ -111,4 +111,17 @@ inline int nibble_at(const uint8_t (*vectors)[kVectorBytes], int r, int k) {
   return k < 16 ? byte & 15 : byte >> 4;
 }
 
+/// A vector of one bit per code, bit `bit` of it: bit j of byte 4 r + i belongs to column 4 j + i.
+inline void pack_bit(const Codes* rows, int group, int bit, uint8_t* vector) {
+  std::memset(vector, 0, kVectorBytes);
+  for (int r = 0; r < kPanelRows; ++r) {
+    for (int k = 0; k < kGroup; ++k) {
+      uint8_t& byte = vector[4 * r + k % 4];
+      byte = static_cast<uint8_t>(byte | (((rows[r].q[group * kGroup + k] >> bit) & 1) << (k / 4)));
+    }
+  }
+}
+
+inline int bit_at(const uint8_t* vector, int r, int k) { return (vector[4 * r + k % 4] >> (k / 4)) & 1; }
+
 }  // namespace hearth::kernels

@@ -20,7 +20,7 @@ namespace hearth::kernels::avx2 {
 inline constexpr int64_t kFewColumns =
     8;  // up to here weights are read once, from memory; beyond, expanding pays
 inline constexpr int64_t kChunkColumns =
-    128;  // columns whose partial sums for a group of panels stay in cache
+    256;  // columns whose partial sums for a group of panels stay in cache
 inline constexpr int64_t kPrefetchBytes =
     2048;  // ahead in the weight stream: measured best; hardware alone loses 15%
 
@@ -90,39 +90,48 @@ HEARTH_INLINE_AVX2 void store_rows(const TileJob& job, int64_t panel, int64_t t,
   std::memcpy(y, lanes, static_cast<size_t>(rows) * sizeof(float));
 }
 
-/// P x N sums of 16-bit products of four-bit codes over one group: each dword of x meets P code vectors, each
-/// code vector N dwords; the P * N sums stay in registers. Eight products of a code (<= 15) and |x| <= 127
-/// fit 16 bits: 8 * 2 * 15 * 127 = 30480.
-template <int P, int N, typename Codes8>
-HEARTH_INLINE_AVX2 void dot_group(const Codes8& codes, const ActivationBlock* a, int g, __m256i (&s)[P][N]) {
+/// s[p][n] = sum over vectors j < kVectors of multiply(weights(p, j), inputs(n, j)), added by add(): each
+/// dword of input meets P code vectors, each code vector N dwords; the P * N sums stay in registers.
+template <int kVectors, int P, int N, typename Weights, typename Inputs, typename Multiply, typename Add>
+HEARTH_INLINE_AVX2 void dot_vectors(const Weights& weights, const Inputs& inputs, const Multiply& multiply,
+                                    const Add& add, __m256i (&s)[P][N]) {
   constexpr int kTogether =
       N % 2 == 0 && P <= 2 ? 2 : 1;  // columns whose broadcasts and products are issued together
-  HEARTH_UNROLL for (int j = 0; j < kVectorsPerGroup; ++j) {
+  HEARTH_UNROLL for (int j = 0; j < kVectors; ++j) {
     __m256i w[P];
     HEARTH_UNROLL for (int p = 0; p < P; ++p) {
-      w[p] = codes(p, j);
+      w[p] = weights(p, j);
       keep_in_register(w[p]);
     }
     HEARTH_UNROLL for (int n = 0; n < N; n += kTogether) {
       __m256i x[kTogether], t[kTogether][P];
       HEARTH_UNROLL for (int i = 0; i < kTogether; ++i) {
-        x[i] = broadcast32(a[n + i].q + g * kGroup + 4 * j);
+        x[i] = inputs(n + i, j);
         keep_in_register(x[i]);
       }
       HEARTH_UNROLL for (int i = 0; i < kTogether; ++i) {
-        HEARTH_UNROLL for (int p = 0; p < P; ++p) t[i][p] = maddubs(w[p], x[i]);
+        HEARTH_UNROLL for (int p = 0; p < P; ++p) t[i][p] = multiply(w[p], x[i]);
       }
       HEARTH_UNROLL for (int i = 0; i < kTogether; ++i) {
         HEARTH_UNROLL for (int p = 0; p < P; ++p) {
           if (j == 0) {
             s[p][n + i] = t[i][p];
           } else {
-            add16(s[p][n + i], t[i][p]);
+            add(s[p][n + i], t[i][p]);
           }
         }
       }
     }
   }
+}
+
+/// P x N sums of 16-bit products of four-bit codes over one group. Eight products of a code (<= 15) and |x|
+/// <= 127 fit 16 bits: 8 * 2 * 15 * 127 = 30480.
+template <int P, int N, typename Codes8>
+HEARTH_INLINE_AVX2 void dot_group(const Codes8& codes, const ActivationBlock* a, int g, __m256i (&s)[P][N]) {
+  dot_vectors<kVectorsPerGroup, P, N>(
+      codes, [&](int n, int j) HEARTH_ALWAYS_AVX2 { return broadcast32(a[n].q + g * kGroup + 4 * j); },
+      maddubs, add16, s);
 }
 
 /// K::few<N>(tile, groups, a, sums[N]) adds one tile's products with N columns to sums, eight rows each.
@@ -200,19 +209,25 @@ struct ManyColumns {
     if (i < count) columns<1>(w, units, a + i, groups, sums + i * stride);
   }
 
-  /// Copies [column group][unit][column in group][row] sums out.
+  /// Copies [column group][unit][column in group][row] sums out, whole lines of a column one after the other.
   HEARTH_TARGET_AVX2 static void store_block(const TileJob& job, int64_t panel, int64_t panels, int64_t t,
                                              int64_t count, const float* sums) {
+    const int64_t units = (panels + K::kPanelsPerUnit - 1) / K::kPanelsPerUnit;
+    const int64_t whole = std::min(panels, job.rows / kPanelRows - panel);  // panels with all their rows
     for (int64_t i = 0; i < count;) {
       const int64_t together = count - i >= 4 ? 4 : count - i >= 2 ? 2 : 1;
-      for (int64_t p = 0; p < panels; p += K::kPanelsPerUnit) {
-        for (int64_t c = 0; c < together; ++c, sums += kUnitRows) {
-          for (int64_t h = 0; h < K::kPanelsPerUnit && p + h < panels; ++h) {
-            store_rows(job, panel + p + h, t + i + c, _mm256_loadu_ps(sums + h * kPanelRows));
-          }
-        }
+      for (int64_t c = 0; c < together; ++c) {
+        const float* from = sums + c * kUnitRows;
+        float* y = job.y + (t + i + c) * job.y_stride + panel * kPanelRows;
+        auto panel_sum = [&](int64_t p) HEARTH_ALWAYS_AVX2 {
+          const int64_t unit = p / K::kPanelsPerUnit, half = p % K::kPanelsPerUnit;
+          return _mm256_loadu_ps(from + unit * together * kUnitRows + half * kPanelRows);
+        };
+        for (int64_t p = 0; p < whole; ++p) _mm256_storeu_ps(y + p * kPanelRows, panel_sum(p));
+        if (whole < panels) store_rows(job, panel + whole, t + i + c, panel_sum(whole));
       }
       i += together;
+      sums += together * units * kUnitRows;
     }
   }
 

@@ -93,7 +93,9 @@ double rounding_bound(const Format& format, const Tile* tile, int64_t cols) {
   const double groups = static_cast<double>(cols) / 32 + 8;
   if (!tile) return (static_cast<double>(cols) / 32 + 5) * kEps;
   if (!tile->quantised_input) return static_cast<double>(cols) * kEps;
-  const double spread = format.name == "Q4_K" ? 40 : 2;
+  const bool minima =
+      format.name.ends_with("_1") || format.name == "Q2_K" || format.name == "Q4_K" || format.name == "Q5_K";
+  const double spread = minima ? 40 : 2;
   return spread * groups * kEps;
 }
 

@@ -17,17 +17,23 @@ struct FreeDeleter {
 using AlignedBytes = std::unique_ptr<std::byte, FreeDeleter>;
 AlignedBytes allocate_aligned(int64_t bytes);
 
+inline int64_t panels_of(int64_t rows) { return (rows + kPanelRows - 1) / kPanelRows; }
+
 struct Matrix::Impl {
   const Format* format = nullptr;
   int64_t rows = 0;
   int64_t cols = 0;
   int64_t row_bytes = 0;            // on disk
-  const Tile* tile = nullptr;       // null: reference, from `disk`
-  std::span<const std::byte> disk;  // reference only
-  AlignedBytes packed;
+  const Tile* stored = nullptr;     // how `packed` is laid out; null: not packed, rows come from `disk`
+  const Tile* tile = nullptr;       // the kernels that multiply; null: reference, over decoded rows
+  std::span<const std::byte> disk;  // not packed only
+  std::shared_ptr<const std::byte> packed;  // memory of its own, or mapped (then it holds the map)
+  bool mapped = false;
   int64_t panel_bytes = 0;
 
-  int64_t panels() const { return (rows + kPanelRows - 1) / kPanelRows; }
+  int64_t panels() const { return panels_of(rows); }
+  int64_t packed_bytes() const { return panel_bytes * panels(); }
+  void decode_row(int64_t row, float* out) const;
 };
 
 struct MatmulScratch::Impl {

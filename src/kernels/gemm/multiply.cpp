@@ -46,8 +46,11 @@ void run_task(const Product& product, const MatmulScratch::Impl::Plan& plan, int
                          &input,         product.y,     product.y_stride};
     tile_multiply (*m.tile)(job);
   } else {
-    multiply_reference({m.format, m.disk.data(), m.row_bytes, m.cols, begin * kPanelRows,
-                        std::min(m.rows, end * kPanelRows), input.x, input.n, product.y, product.y_stride,
+    const auto decode_row = [](const void* weights, int64_t row, float* out) {
+      static_cast<const Matrix::Impl*>(weights)->decode_row(row, out);
+    };
+    multiply_reference({decode_row, &m, m.cols, begin * kPanelRows, std::min(m.rows, end * kPanelRows),
+                        input.x, input.n, product.y, product.y_stride,
                         rows_buffer + (plan.first_slot + task) * kReferenceRows * m.cols});
   }
 }

@@ -65,7 +65,7 @@ void multiply_reference(const ReferenceJob& job) {
   for (int64_t first = job.row_begin; first < job.row_end; first += kReferenceRows) {
     const int64_t rows = std::min<int64_t>(kReferenceRows, job.row_end - first);
     for (int64_t r = 0; r < rows; ++r) {
-      job.format->decode(job.disk + (first + r) * job.row_bytes, job.buffer + r * job.cols, job.cols);
+      job.decode_row(job.weights, first + r, job.buffer + r * job.cols);
     }
     for (int64_t t = 0; t < job.n; ++t) {
       for (int64_t r = 0; r < rows; ++r) {

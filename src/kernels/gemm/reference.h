@@ -1,10 +1,8 @@
-// The reference product: rows decoded to float32 and dotted with float32 activations. Works for any format;
-// the fast tiles are judged by it, and goldens are computed with it. Knows no tile.
+// The reference product: rows decoded to float32 and dotted with float32 activations. Works for any format,
+// packed or not; the fast tiles are judged by it, and goldens are computed with it. Knows no tile.
 #pragma once
 
 #include <cstdint>
-
-#include "kernels/format.h"
 
 namespace hearth::kernels {
 
@@ -14,9 +12,8 @@ namespace hearth::kernels {
 /// order.
 inline constexpr int kReferenceRows = 8;
 struct ReferenceJob {
-  const Format* format;
-  const std::byte* disk;
-  int64_t row_bytes;
+  void (*decode_row)(const void* weights, int64_t row, float* out);
+  const void* weights;
   int64_t cols;
   int64_t row_begin, row_end;
   const float* x;

@@ -85,7 +85,7 @@ class PrepareStep final : public Step {
     }
     const LayerPages pages = frame.cache->pages(kv_layer_, frame.slices[piece.slice].sequence);
     const kernels::PageDims dims = {static_cast<int32_t>(dim_k), static_cast<int32_t>(dim_v)};
-    frame.kv_format->kernels(kernels::active_isa())
+    pages.format->kernels(kernels::active_isa())
         .write(pages.page(piece.position / kernels::kPageTokens, head), dims,
                static_cast<int32_t>(piece.position % kernels::kPageTokens), piece.tokens, k, k_stride, v,
                v_stride);
@@ -130,12 +130,13 @@ class AttendStep final : public Step {
                                         .head_bytes = pages.head_bytes,
                                         .blocks = pages.blocks});
     }
-    kernels::attend(*frame.kv_format, shape_, frame.attention_inputs, frame.attention, *frame.pool,
-                    frame.priority);
+    kernels::attend(frame.cache->format(kv_layer_), shape_, frame.attention_inputs, frame.attention,
+                    *frame.pool, frame.priority);
   }
 
   void reserve(Frame& frame, int64_t context_tokens, int64_t sequences) const override {
-    frame.attention.reserve(shape_, context_tokens, sequences, frame.pool->threads());
+    frame.attention.reserve(frame.cache->format(kv_layer_), shape_, context_tokens, sequences,
+                            frame.pool->threads());
   }
 
  private:

@@ -1,11 +1,11 @@
 // Q4_0: 32 four-bit codes and one binary16 scale, w = d * (q - 8). Byte j holds weight j (low nibble) and j +
 // 16 (high). Source: ggml block_q4_0. Must not know who computes with it.
-#include <algorithm>
-#include <cstring>
+#include <span>
 
 #include "kernels/format.h"
+#include "kernels/formats/bits.h"
 #include "kernels/half.h"
-#include "kernels/scale_search.h"
+#include "kernels/search/search.h"
 
 namespace hearth::kernels {
 namespace {
@@ -19,15 +19,11 @@ struct Block {
 };
 static_assert(sizeof(Block) == 18);
 
-Block load(const std::byte* src, int64_t index) {
-  Block block;
-  std::memcpy(&block, src + index * static_cast<int64_t>(sizeof(Block)), sizeof(Block));
-  return block;
-}
+constexpr SymmetricSpec kSpec = {.levels = {-kZero, kZero - 1}, .group = kBlock};
 
 void decode(const std::byte* src, float* dst, int64_t n) {
   for (int64_t b = 0; b < n / kBlock; ++b) {
-    const Block block = load(src, b);
+    const auto block = load_block<Block>(src, b);
     const float d = half_to_float(block.d);
     float* out = dst + b * kBlock;
     for (int k = 0; k < kBlock / 2; ++k) {
@@ -37,37 +33,26 @@ void decode(const std::byte* src, float* dst, int64_t n) {
   }
 }
 
-void encode(const float* src, std::byte* dst, int64_t n, const float* /*importance*/) {
+void encode(const float* src, std::byte* dst, int64_t n, const float* importance) {
+  SymmetricCode code;
   for (int64_t b = 0; b < n / kBlock; ++b) {
-    const float* x = src + b * kBlock;
+    const float* weights = importance != nullptr ? importance + b * kBlock : nullptr;
+    search().symmetric(kSpec, src + b * kBlock, weights, code);
     Block block;
-    block.d = float_to_half(std::clamp(search_scale(x, kBlock, -kZero, kZero - 1), -65504.0f, 65504.0f));
-    const float d = half_to_float(block.d);
-    auto code = [&](int k) {
-      const int q = d != 0 ? round_to(x[k] / d, -kZero, kZero - 1) : 0;
-      return static_cast<unsigned>(q + kZero);
-    };
-    for (int k = 0; k < kBlock / 2; ++k) {
-      block.q[k] = static_cast<uint8_t>(code(k) | (code(k + kBlock / 2) << 4));
-    }
-    std::memcpy(dst + b * static_cast<int64_t>(sizeof(Block)), &block, sizeof(block));
+    block.d = code.d;
+    for (int8_t& q : std::span(code.q, kBlock)) q = static_cast<int8_t>(q + kZero);
+    pack_nibbles(code.q, kBlock / 2, block.q);
+    store_block(block, dst, b);
   }
 }
 
-bool finite(const std::byte* src, int64_t n) {
-  bool all = true;
-  for (int64_t b = 0; b < n / kBlock; ++b) all &= half_is_finite(load(src, b).d);
-  return all;
-}
+bool finite(const std::byte* src, int64_t n) { return finite_d<Block>(src, n / kBlock); }
 
 void split(const std::byte* src, int64_t n, Codes& codes) {
   for (int64_t b = 0; b < n / kBlock; ++b) {
-    const Block block = load(src, b);
+    const auto block = load_block<Block>(src, b);
     codes.d[b] = block.d;
-    for (int k = 0; k < kBlock / 2; ++k) {
-      codes.q[b * kBlock + k] = static_cast<int8_t>(block.q[k] & 15);
-      codes.q[b * kBlock + k + kBlock / 2] = static_cast<int8_t>(block.q[k] >> 4);
-    }
+    unpack_nibbles(block.q, kBlock / 2, codes.q + b * kBlock);
   }
 }
 

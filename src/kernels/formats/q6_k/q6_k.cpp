@@ -1,12 +1,11 @@
 // Q6_K: 256 six-bit codes; per 16 a signed byte scale, per 256 a binary16 scale: w = d * sc * (q - 32).
 // Source: ggml block_q6_K. Must not know who computes with it.
-#include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "kernels/format.h"
+#include "kernels/formats/bits.h"
 #include "kernels/half.h"
-#include "kernels/scale_search.h"
+#include "kernels/search/search.h"
 
 namespace hearth::kernels {
 namespace {
@@ -23,92 +22,19 @@ struct Block {
 };
 static_assert(sizeof(Block) == 210);
 
-Block load(const std::byte* src, int64_t index) {
-  Block block;
-  std::memcpy(&block, src + index * static_cast<int64_t>(sizeof(Block)), sizeof(Block));
-  return block;
-}
+constexpr SymmetricSpec kSpec = {.levels = {-kZero, kZero - 1},
+                                 .group = kBlock / kGroups,
+                                 .groups = kGroups,
+                                 .scale_low = -128,
+                                 .scale_high = 127};
 
-/// Where the bits of code k lie: half h of 128 columns, row r of 32 inside it, lane l.
-struct Place {
-  int low_byte;
-  int low_shift;
-  int high_byte;
-  int high_shift;
-};
-
-Place place_of(int k) {
-  const int half = k / 128;
-  const int row = (k % 128) / 32;
-  const int lane = k % 32;
-  return {64 * half + 32 * (row & 1) + lane, row < 2 ? 0 : 4, 32 * half + lane, 2 * row};
-}
-
-int code_at(const Block& block, int k) {
-  const Place at = place_of(k);
-  return ((block.low[at.low_byte] >> at.low_shift) & 15) |
-         (((block.high[at.high_byte] >> at.high_shift) & 3) << 4);
-}
-
-void decode(const std::byte* src, float* dst, int64_t n) {
-  for (int64_t b = 0; b < n / kBlock; ++b) {
-    const Block block = load(src, b);
-    const float d = half_to_float(block.d);
-    for (int g = 0; g < kGroups; ++g) {
-      const float scale = d * static_cast<float>(block.scales[g]);
-      float* out = dst + b * kBlock + g * 16;
-      for (int k = 0; k < 16; ++k) out[k] = scale * static_cast<float>(code_at(block, g * 16 + k) - kZero);
-    }
-  }
-}
-
-void encode_block(const float* x, Block& block) {
-  float fits[kGroups];
-  float extreme = 0;
-  for (int g = 0; g < kGroups; ++g) {
-    fits[g] = search_scale(x + 16 * g, 16, -kZero, kZero - 1);
-    if (std::fabs(fits[g]) > std::fabs(extreme)) extreme = fits[g];
-  }
-  block = Block{};
-  block.d = float_to_half(std::clamp(extreme / -128.0f, -65504.0f, 65504.0f));
-  const float d = half_to_float(block.d);
-  for (int g = 0; g < kGroups; ++g) {
-    block.scales[g] = static_cast<int8_t>(d != 0 ? round_to(fits[g] / d, -128, 127) : 0);
-    const float step = d * static_cast<float>(block.scales[g]);
-    for (int k = 16 * g; k < 16 * g + 16; ++k) {
-      const int q = (step != 0 ? round_to(x[k] / step, -kZero, kZero - 1) : 0) + kZero;
-      const Place at = place_of(k);
-      uint8_t& low = block.low[at.low_byte];
-      uint8_t& high = block.high[at.high_byte];
-      low = static_cast<uint8_t>(low | ((q & 15) << at.low_shift));
-      high = static_cast<uint8_t>(high | ((q >> 4) << at.high_shift));
-    }
-  }
-}
-
-void encode(const float* src, std::byte* dst, int64_t n, const float* /*importance*/) {
-  for (int64_t b = 0; b < n / kBlock; ++b) {
-    Block block;
-    encode_block(src + b * kBlock, block);
-    std::memcpy(dst + b * static_cast<int64_t>(sizeof(Block)), &block, sizeof(block));
-  }
-}
-
-bool finite(const std::byte* src, int64_t n) {
-  bool all = true;
-  for (int64_t b = 0; b < n / kBlock; ++b) all &= half_is_finite(load(src, b).d);
-  return all;
-}
-
-void split(const std::byte* src, int64_t, Codes& codes) {
-  const Block block = load(src, 0);
-  codes.d[0] = block.d;
-  std::memcpy(codes.sc, block.scales, kGroups);
-  for (int half = 0; half < 2;
-       ++half) {  // code_at() for whole vectors: packing a model should not take seconds
-    const uint8_t* low = block.low + 64 * half;
-    const uint8_t* high = block.high + 32 * half;
-    int8_t* out = codes.q + 128 * half;
+/// Half h of 128 columns: rows of 32 codes whose low four bits lie in the low, then the high nibbles of bytes
+/// 64h.., their top two in the four fields of bytes 32h...
+void unpack(const Block& block, int8_t* q) {
+  for (int h = 0; h < 2; ++h) {
+    const uint8_t* low = block.low + 64 * h;
+    const uint8_t* high = block.high + 32 * h;
+    int8_t* out = q + 128 * h;
     for (int k = 0; k < 32; ++k) {
       out[k] = static_cast<int8_t>((low[k] & 15) | ((high[k] & 3) << 4));
       out[k + 32] = static_cast<int8_t>((low[k + 32] & 15) | (((high[k] >> 2) & 3) << 4));
@@ -116,6 +42,55 @@ void split(const std::byte* src, int64_t, Codes& codes) {
       out[k + 96] = static_cast<int8_t>((low[k + 32] >> 4) | ((high[k] >> 6) << 4));
     }
   }
+}
+
+void pack(const int8_t* q, Block& block) {
+  for (int h = 0; h < 2; ++h) {
+    const int8_t* in = q + 128 * h;
+    for (int k = 0; k < 32; ++k) {
+      block.low[64 * h + k] = static_cast<uint8_t>((in[k] & 15) | ((in[k + 64] & 15) << 4));
+      block.low[64 * h + 32 + k] = static_cast<uint8_t>((in[k + 32] & 15) | ((in[k + 96] & 15) << 4));
+      block.high[32 * h + k] = static_cast<uint8_t>((in[k] >> 4) | ((in[k + 32] >> 4) << 2) |
+                                                    ((in[k + 64] >> 4) << 4) | ((in[k + 96] >> 4) << 6));
+    }
+  }
+}
+
+void decode(const std::byte* src, float* dst, int64_t n) {
+  int8_t q[kBlock];
+  for (int64_t b = 0; b < n / kBlock; ++b) {
+    const auto block = load_block<Block>(src, b);
+    const float d = half_to_float(block.d);
+    unpack(block, q);
+    for (int g = 0; g < kGroups; ++g) {
+      const float scale = d * static_cast<float>(block.scales[g]);
+      float* out = dst + b * kBlock + g * 16;
+      for (int k = 0; k < 16; ++k) out[k] = scale * static_cast<float>(q[g * 16 + k] - kZero);
+    }
+  }
+}
+
+void encode(const float* src, std::byte* dst, int64_t n, const float* importance) {
+  SymmetricCode code;
+  for (int64_t b = 0; b < n / kBlock; ++b) {
+    const float* weights = importance != nullptr ? importance + b * kBlock : nullptr;
+    search().symmetric(kSpec, src + b * kBlock, weights, code);
+    Block block;
+    block.d = code.d;
+    for (int g = 0; g < kGroups; ++g) block.scales[g] = static_cast<int8_t>(code.scale[g]);
+    for (int8_t& q : code.q) q = static_cast<int8_t>(q + kZero);
+    pack(code.q, block);
+    store_block(block, dst, b);
+  }
+}
+
+bool finite(const std::byte* src, int64_t n) { return finite_d<Block>(src, n / kBlock); }
+
+void split(const std::byte* src, int64_t, Codes& codes) {
+  const auto block = load_block<Block>(src, 0);
+  codes.d[0] = block.d;
+  std::memcpy(codes.sc, block.scales, kGroups);
+  unpack(block, codes.q);
 }
 
 }  // namespace

@@ -1,12 +1,11 @@
 // Q8_0: 32 signed bytes and one binary16 scale, w = d * q. Source: ggml block_q8_0.
 // Must not know who computes with it.
-#include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "kernels/format.h"
+#include "kernels/formats/bits.h"
 #include "kernels/half.h"
-#include "kernels/scale_search.h"
+#include "kernels/search/search.h"
 
 namespace hearth::kernels {
 namespace {
@@ -19,44 +18,33 @@ struct Block {
 };
 static_assert(sizeof(Block) == 34);
 
-Block load(const std::byte* src, int64_t index) {
-  Block block;
-  std::memcpy(&block, src + index * static_cast<int64_t>(sizeof(Block)), sizeof(Block));
-  return block;
-}
+constexpr SymmetricSpec kSpec = {.levels = {-127, 127}, .group = kBlock};
 
 void decode(const std::byte* src, float* dst, int64_t n) {
   for (int64_t b = 0; b < n / kBlock; ++b) {
-    const Block block = load(src, b);
+    const auto block = load_block<Block>(src, b);
     const float d = half_to_float(block.d);
     for (int k = 0; k < kBlock; ++k) dst[b * kBlock + k] = d * static_cast<float>(block.q[k]);
   }
 }
 
-void encode(const float* src, std::byte* dst, int64_t n, const float* /*importance*/) {
+void encode(const float* src, std::byte* dst, int64_t n, const float* importance) {
+  SymmetricCode code;
   for (int64_t b = 0; b < n / kBlock; ++b) {
-    const float* x = src + b * kBlock;
-    float largest = 0;
-    for (int k = 0; k < kBlock; ++k) largest = std::max(largest, std::fabs(x[k]));
+    const float* weights = importance != nullptr ? importance + b * kBlock : nullptr;
+    search().symmetric(kSpec, src + b * kBlock, weights, code);
     Block block;
-    block.d = float_to_half(std::min(largest / 127.0f, 65504.0f));
-    const float d = half_to_float(block.d);
-    for (int k = 0; k < kBlock; ++k) {
-      block.q[k] = static_cast<int8_t>(d > 0 ? round_to(x[k] / d, -127, 127) : 0);
-    }
-    std::memcpy(dst + b * static_cast<int64_t>(sizeof(Block)), &block, sizeof(block));
+    block.d = code.d;
+    std::memcpy(block.q, code.q, kBlock);
+    store_block(block, dst, b);
   }
 }
 
-bool finite(const std::byte* src, int64_t n) {
-  bool all = true;
-  for (int64_t b = 0; b < n / kBlock; ++b) all &= half_is_finite(load(src, b).d);
-  return all;
-}
+bool finite(const std::byte* src, int64_t n) { return finite_d<Block>(src, n / kBlock); }
 
 void split(const std::byte* src, int64_t n, Codes& codes) {
   for (int64_t b = 0; b < n / kBlock; ++b) {
-    const Block block = load(src, b);
+    const auto block = load_block<Block>(src, b);
     codes.d[b] = block.d;
     std::memcpy(codes.q + b * kBlock, block.q, kBlock);
   }

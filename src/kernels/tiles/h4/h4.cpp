@@ -7,7 +7,7 @@ void H4::pack(const Codes* rows, int groups, std::byte* tile) {
   H4Tile t{};
   for (int r = 0; r < kPanelRows; ++r) {
     t.d[r] = rows[r].d[0];
-    t.m[r] = rows[r].m;
+    t.m[r] = rows[r].m[0];
     for (int g = 0; g < groups; ++g) {
       t.sc[g][r] = static_cast<uint8_t>(rows[r].sc[g]);
       t.mn[g][r] = rows[r].mn[g];

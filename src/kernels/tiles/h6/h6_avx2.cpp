@@ -1,6 +1,7 @@
-// Tile h6 for AVX2: two products of six-bit codes add up in 16 bits, then one multiply-add by the sub-scales
-// widens and scales them. The zero point is taken off as (2 sc) * (16 * sum of x), which fits 16 bits and is
-// exact. Must not know formats by name.
+// Tile h6 for AVX2. Few columns: two products of six-bit codes add up in 16 bits, then one multiply-add by
+// the sub-scales widens and scales them; the zero point is taken off as (2 sc) * (16 * sum of x), which fits
+// 16 bits. Many columns: codes less their zero point against activations plus 128, so that a whole half of a
+// group adds up in 16 bits. Both give the same exact integers. Must not know formats by name.
 #include "kernels/tiles/h6/h6.h"
 
 #if defined(__x86_64__)
@@ -57,83 +58,104 @@ struct Kernels {
   static constexpr int64_t kUnits = 8;
 
   struct alignas(32) Expanded {
-    uint8_t q[kCodesGroups][kVectorsPerGroup][kVectorBytes];
+    int8_t q[kCodesGroups][kVectorsPerGroup][kVectorBytes];  // codes less 32
+    int16_t bias[kCodesGroups][2][2 * kPanelRows];           // -128 times the sum of q, for each 16-bit lane
     int16_t sc[kCodesGroups][2][2 * kPanelRows];
-    int16_t twice_both[kCodesGroups][2 * kPanelRows];
     float d[kPanelRows];
   };
 
+  /// Activations plus 128, unsigned: the multiplier wants one unsigned operand.
   template <int N>
-  using Columns = PlainColumns<N>;
+  struct Columns {
+    alignas(32) uint8_t q[N][kCodesColumns];
+    const ActivationBlock* a;
+    HEARTH_TARGET_AVX2 void set(const ActivationBlock* first, int groups) {
+      a = first;
+      for (int n = 0; n < N; ++n) {
+        for (int g = 0; g < groups; ++g) {
+          const __m256i v = _mm256_xor_si256(load(a[n].q + g * kGroup), _mm256_set1_epi8(-128));
+          _mm256_store_si256(reinterpret_cast<__m256i*>(q[n] + g * kGroup), v);
+        }
+      }
+    }
+  };
 
   template <int kField>
   HEARTH_INLINE_AVX2 static void expand_field(const H6Tile& t, int g, __m256i high0, __m256i high1,
-                                              Expanded& out) {
+                                              __m256i (&sums)[2], Expanded& out) {
     const CodePair pair = codes<kField>(t, g, high0, high1);
-    _mm256_store_si256(reinterpret_cast<__m256i*>(out.q[g][kField]), pair.first);
-    _mm256_store_si256(reinterpret_cast<__m256i*>(out.q[g][kField + 4]), pair.second);
+    const __m256i halves[2] = {_mm256_sub_epi8(pair.first, _mm256_set1_epi8(H6::kZero)),
+                               _mm256_sub_epi8(pair.second, _mm256_set1_epi8(H6::kZero))};
+    HEARTH_UNROLL for (int h = 0; h < 2; ++h) {
+      _mm256_store_si256(reinterpret_cast<__m256i*>(out.q[g][4 * h + kField]), halves[h]);
+      sums[h] = _mm256_add_epi16(sums[h], _mm256_maddubs_epi16(_mm256_set1_epi8(1), halves[h]));
+    }
   }
 
   HEARTH_TARGET_AVX2 static void expand(const std::byte* tile, int groups, int, Expanded& out) {
     const auto& t = *reinterpret_cast<const H6Tile*>(tile);
     for (int g = 0; g < groups; ++g) {
       const __m256i high0 = load(t.q[g].high[0]), high1 = load(t.q[g].high[1]);
-      expand_field<0>(t, g, high0, high1, out);
-      expand_field<1>(t, g, high0, high1, out);
-      expand_field<2>(t, g, high0, high1, out);
-      expand_field<3>(t, g, high0, high1, out);
+      __m256i sums[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+      expand_field<0>(t, g, high0, high1, sums, out);
+      expand_field<1>(t, g, high0, high1, sums, out);
+      expand_field<2>(t, g, high0, high1, sums, out);
+      expand_field<3>(t, g, high0, high1, sums, out);
       const Scales scales = scales_of(t.sc[g][0]);
       _mm256_store_si256(reinterpret_cast<__m256i*>(out.sc[g][0]), scales.first);
       _mm256_store_si256(reinterpret_cast<__m256i*>(out.sc[g][1]), scales.second);
-      _mm256_store_si256(reinterpret_cast<__m256i*>(out.twice_both[g]), scales.twice_both);
+      HEARTH_UNROLL for (int h = 0; h < 2; ++h) {
+        const __m256i bias = _mm256_sub_epi16(_mm256_setzero_si256(), _mm256_slli_epi16(sums[h], 7));
+        _mm256_store_si256(reinterpret_cast<__m256i*>(out.bias[g][h]), bias);
+      }
     }
     _mm256_store_ps(out.d, load_halves(t.d));
   }
 
-  /// Columns 8 pair .. 8 pair + 7 of a group: dot += sc * (w0 x0 + w1 x1).
+  /// Half `half` of group g: the sums of eight products wrap around in 16 bits while the activations are 128
+  /// too large, and are exact once the bias is added: 8 * 32 * 127 = 32512. No pair saturates: 2 * 32 * 255 =
+  /// 16320.
   template <int P, int N>
-  HEARTH_INLINE_AVX2 static void dot_pair(const Expanded* w, const ActivationBlock* a, int g, int pair,
-                                          __m256i (&dot)[P][N]) {
-    __m256i w0[P], w1[P];
+  HEARTH_INLINE_AVX2 static void dot_half(const Expanded* w, const Columns<N>& x, int g, int half,
+                                          __m256i (&s)[P][N]) {
+    dot_vectors<4, P, N>(
+        [&](int p, int j) HEARTH_ALWAYS_AVX2 { return load(w[p].q[g][4 * half + j]); },
+        [&](int n, int j) HEARTH_ALWAYS_AVX2 { return broadcast32(x.q[n] + g * kGroup + 16 * half + 4 * j); },
+        [&](__m256i codes, __m256i four) HEARTH_ALWAYS_AVX2 { return maddubs(four, codes); }, add16, s);
     HEARTH_UNROLL for (int p = 0; p < P; ++p) {
-      w0[p] = load(w[p].q[g][2 * pair]);
-      w1[p] = load(w[p].q[g][2 * pair + 1]);
-      keep_in_register(w0[p]);
-      keep_in_register(w1[p]);
-    }
-    HEARTH_UNROLL for (int n = 0; n < N; ++n) {
-      const int8_t* x = a[n].q + g * kGroup + 8 * pair;
-      const __m256i x0 = broadcast32(x), x1 = broadcast32(x + 4);
-      HEARTH_UNROLL for (int p = 0; p < P; ++p) {
-        __m256i sum = maddubs(w0[p], x0);
-        add16(sum, maddubs(w1[p], x1));
-        add32(dot[p][n], madd(sum, load(w[p].sc[g][pair / 2])));
+      __m256i bias = load(w[p].bias[g][half]);
+      __m256i scale = load(w[p].sc[g][half]);
+      keep_in_register(bias);
+      keep_in_register(scale);
+      HEARTH_UNROLL for (int n = 0; n < N; ++n) {
+        add16(s[p][n], bias);
+        s[p][n] = madd(s[p][n], scale);
       }
     }
   }
 
   template <int P, int N>
   HEARTH_HOT_AVX2 static void many(const Expanded* w, const Columns<N>& x, int groups, float* sums) {
-    const ActivationBlock* a = x.a;
-    __m256 scaled[P][N];
+    __m256 scaled[P][N];  // touched once per group: may live on the stack
     HEARTH_UNROLL for (int p = 0; p < P; ++p) {
       HEARTH_UNROLL for (int n = 0; n < N; ++n) scaled[p][n] = _mm256_setzero_ps();
     }
 #pragma GCC unroll 1
     for (int g = 0; g < groups; ++g) {
-      __m256i dot[P][N];
-      HEARTH_UNROLL for (int n = 0; n < N; ++n) {
-        const __m256i zero = broadcast32(&a[n].half_sum16[2 * g]);
+      __m256i first[P][N], second[P][N];
+      {
+        __m256i s[P][N];
+        dot_half<P, N>(w, x, g, 0, s);
         HEARTH_UNROLL for (int p = 0; p < P; ++p) {
-          dot[p][n] =
-              _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_madd_epi16(load(w[p].twice_both[g]), zero));
+          HEARTH_UNROLL for (int n = 0; n < N; ++n) first[p][n] = s[p][n];
         }
       }
-      HEARTH_UNROLL for (int pair = 0; pair < 4; ++pair) dot_pair<P, N>(w, a, g, pair, dot);
+      if constexpr (P * N > 4) asm volatile("" : "+m"(first));
+      dot_half<P, N>(w, x, g, 1, second);
       HEARTH_UNROLL for (int p = 0; p < P; ++p) {
         HEARTH_UNROLL for (int n = 0; n < N; ++n) {
-          const __m256 value = _mm256_cvtepi32_ps(dot[p][n]);
-          scaled[p][n] = _mm256_fmadd_ps(value, _mm256_broadcast_ss(&a[n].d[g]), scaled[p][n]);
+          const __m256 dot = _mm256_cvtepi32_ps(_mm256_add_epi32(first[p][n], second[p][n]));
+          scaled[p][n] = _mm256_fmadd_ps(dot, _mm256_broadcast_ss(&x.a[n].d[g]), scaled[p][n]);
         }
       }
       if constexpr (P * N > 4) asm volatile("" : "+m"(scaled));

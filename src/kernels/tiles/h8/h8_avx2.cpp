@@ -62,23 +62,10 @@ struct Kernels {
 #pragma GCC unroll 1
     for (int g = 0; g < groups; ++g) {
       __m256i dot[P][N];
-      HEARTH_UNROLL for (int j = 0; j < 2 * kVectorsPerGroup; ++j) {
-        __m256i v[P];
-        HEARTH_UNROLL for (int p = 0; p < P; ++p) {
-          v[p] = load(w[p].q[g][j / 2][j % 2]);
-          keep_in_register(v[p]);
-        }
-        HEARTH_UNROLL for (int n = 0; n < N; ++n) {
-          const __m256i pair = broadcast32(&x.q[n][g][j % 2][j / 2 * 2]);
-          HEARTH_UNROLL for (int p = 0; p < P; ++p) {
-            if (j == 0) {
-              dot[p][n] = madd(v[p], pair);
-            } else {
-              add32(dot[p][n], madd(v[p], pair));
-            }
-          }
-        }
-      }
+      dot_vectors<2 * kVectorsPerGroup, P, N>(
+          [&](int p, int j) HEARTH_ALWAYS_AVX2 { return load(w[p].q[g][j / 2][j % 2]); },
+          [&](int n, int j) HEARTH_ALWAYS_AVX2 { return broadcast32(&x.q[n][g][j % 2][j / 2 * 2]); }, madd,
+          add32, dot);
       HEARTH_UNROLL for (int p = 0; p < P; ++p) {
         HEARTH_UNROLL for (int n = 0; n < N; ++n) {
           float* sum = sums + (p * N + n) * kPanelRows;

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""The benchmark scripts without a benchmark: reports from made-up results, plots that parse, the gate's verdict on fake binaries.
+
+Usage: bench_test.py HEARTH
+"""
+import json
+import pathlib
+import stat
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree as xml
+
+import gate
+import make_model
+import plot
+import report
+import run
+import sides
+
+HEARTH = pathlib.Path(sys.argv.pop()).resolve() if len(sys.argv) > 1 else None
+
+
+def result(suite, rounds, **more):
+    request = {"mode": "speed", "threads": 2, "prompt": 512, "gen": 64, "depth": 0, "sequences": 8}
+    return {"suite": suite, "shape": "qwen3-0.6b", "type": "Q4_K_M", "label": "", "request": request, "isa": "avx2", "processor": "some",
+            "commit": "abc", "model_bytes": 1, "rounds": [{"load_average": 0.1, "sides": sides_} for sides_ in rounds], "failed": {}} | more
+
+
+def answers(prefill, decode):
+    return {"prefill_tokens_per_s": prefill, "decode_tokens_per_s": decode, "peak_rss_bytes": 2**20, "first_token_s": 1.0, "quantize_s": 2.0,
+            "batch_tokens_per_s": 4 * decode, "process_rss_bytes": 2**21, "decode_profile": [{"part": "down", "us_per_token": 5.0}]}
+
+
+class Report(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (self.folder / "results" / "avx2").mkdir(parents=True)
+
+    def put(self, name, what):
+        (self.folder / "results" / "avx2" / f"{name}.json").write_text(json.dumps(what))
+
+    def test_ratios_are_ratios_of_medians(self):
+        self.put("speed-a", result("speed", [{"hearth": answers(300, 30), "llama.cpp": answers(100, 10)},
+                                             {"hearth": answers(330, 40), "llama.cpp": answers(110, 10)},
+                                             {"hearth": answers(9, 50), "llama.cpp": answers(120, 16)}]))
+        text = report.update(self.folder / "results")
+        self.assertIn("| 300.0 | 110.0 | 2.73 |", text)
+        self.assertIn("| 40.0 | 10.0 | 4.00 |", text)
+
+    def test_every_suite_has_a_table_with_and_without_the_peer(self):
+        for suite in run.MODELS:
+            self.put(f"{suite}-a", result(suite, [{"hearth": answers(3, 2), "llama.cpp": answers(1, 1)}]))
+            self.put(f"{suite}-b", result(suite, [{"hearth": answers(3, 2)}], shape="llama3.2-1b", failed={"llama.cpp": "no such thing"}))
+        texts, files = report.blocks(self.folder / "results")
+        self.assertEqual({f"{suite} avx2" for suite in run.MODELS} | {"plots avx2"}, set(texts))
+        self.assertIn("Left out where they failed: llama.cpp", texts["speed avx2"])
+        self.assertEqual(set(files), {"prefill-avx2.svg", "decode-avx2.svg", "depth-avx2.svg", "profile-avx2.svg"})
+        for svg in files.values():
+            xml.fromstring(svg)
+
+    def test_what_people_wrote_stays(self):
+        self.put("speed-a", result("speed", [{"hearth": answers(3, 2)}]))
+        page = self.folder / "docs" / "benchmarks.md"
+        page.parent.mkdir()
+        page.write_text("# B\n\nbefore\n\n<!-- bench speed avx2 begin -->\nold\n<!-- bench speed avx2 end -->\n\nafter\n")
+        report.update(self.folder / "results", page)
+        once = page.read_text()
+        for words in ("before", "after", "| 3.0 |"):
+            self.assertIn(words, once)
+        self.assertNotIn("old", once)
+        report.update(self.folder / "results", page)
+        self.assertEqual(page.read_text(), once)
+        self.assertTrue((page.parent / "plots" / "prefill-avx2.svg").exists())
+
+
+class Plot(unittest.TestCase):
+    def test_ticks_reach_the_top(self):
+        for top in (0, 0.3, 1, 7, 99, 100, 12345):
+            marks = plot.ticks(top)
+            self.assertGreaterEqual(marks[-1], top)
+            self.assertLessEqual(len(marks), 12)
+
+    def test_text_is_escaped(self):
+        xml.fromstring(plot.bars("a < b & c", "u", ["x", "y"], [("<l>", [1, None])]))
+        xml.fromstring(plot.lines("t", "x", "u", {"s": [(0, 1.0), (2048, 3.0)]}))
+
+
+class Models(unittest.TestCase):
+    def test_all_models_of_all_suites_can_be_made(self):
+        for spec in (spec for specs in run.MODELS.values() for spec in specs if not spec.startswith("device")):
+            shape, kind = spec.split(":")
+            rows = make_model.tensors(make_model.SHAPES[shape], kind)
+            for name, dims, stored in rows:
+                self.assertEqual(dims[-1] % make_model.KINDS[stored][1], 0, (spec, name, stored))
+
+    def test_blocks_have_the_size_of_their_kind(self):
+        rng = make_model.random.Random(1)
+        for kind, (_, _, size) in make_model.KINDS.items():
+            if kind not in ("F32", "F16"):
+                self.assertEqual(len(make_model.block(kind, rng, 0.02)), size, kind)
+
+
+class Sides(unittest.TestCase):
+    def test_a_process_is_timed_and_weighed(self):
+        out, seconds, rss = sides.run([sys.executable, "-c", "import time; x = bytearray(60 << 20); time.sleep(0.2); print('done')"])
+        self.assertEqual(out, "done\n")
+        self.assertGreater(seconds, 0.2)
+        self.assertGreater(rss, 60 << 20)
+
+    def test_a_failure_says_why(self):
+        with self.assertRaisesRegex(sides.Failed, "status 3: broken"):
+            sides.run([sys.executable, "-c", "import sys; print('broken', file=sys.stderr); sys.exit(3)"])
+
+
+@unittest.skipUnless(HEARTH, "no binary given")
+class Gate(unittest.TestCase):
+    def fake(self, folder, name, rates):
+        """A binary whose decode speed is the next of `rates` at each call."""
+        path = folder / name
+        path.write_text(f"""#!{sys.executable}
+import json, pathlib, sys
+count = pathlib.Path({str(folder / (name + ".count"))!r})
+n = int(count.read_text()) if count.exists() else 0
+count.write_text(str(n + 1))
+depth = int(sys.argv[sys.argv.index("--depth") + 1])
+print(json.dumps({{"threads": 2, "depth": depth, "prefill_tokens_per_s": 100, "decode_tokens_per_s": {rates!r}[n // 2 % {len(rates)}]}}))
+""")
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        return path
+
+    def judged(self, base, new):
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            binaries = {"base": self.fake(folder, "old", base), "new": self.fake(folder, "fresh", new)}
+            return gate.verdict(HEARTH, *gate.race(binaries, pathlib.Path("m.gguf"), len(base), 2, folder), 0.10)
+
+    def test_medians_decide(self):
+        self.assertTrue(self.judged([100, 100, 100], [91, 91, 50]))
+        self.assertTrue(self.judged([100, 120, 30], [95, 130, 95]))
+        self.assertFalse(self.judged([100, 100, 100], [89, 89, 200]))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,182 @@
+// Layouts: llama.cpp tools/imatrix. GGUF: NAME.in_sum2 (matrices, columns) and NAME.counts (matrices, 1), both
+// float32. Older: int32 entries; each an int32-counted name, int32 calls, int32-counted float32 values that are
+// mean squares times calls; then int32 chunks and an int32-counted name of the text, which may be missing.
+#include "io/imatrix.h"
+
+#include <cmath>
+#include <cstring>
+#include <optional>
+
+#include "io/byte_reader.h"
+#include "io/file.h"
+#include "io/gguf.h"
+#include "io/utf8.h"
+
+namespace hearth::io {
+namespace {
+
+constexpr std::string_view kSums = ".in_sum2";
+constexpr std::string_view kCounts = ".counts";
+constexpr int32_t kMaxNameBytes = 65535;
+
+std::optional<BlockLayout> float32_only(uint32_t type) {
+  if (type != 0) return std::nullopt;
+  return BlockLayout{1, 4};
+}
+
+/// Finite and not negative, as sums of squares and counts are.
+bool append_values(std::span<const std::byte> bytes, std::vector<double>& out) {
+  out.resize(bytes.size() / sizeof(float));
+  bool good = true;
+  for (size_t i = 0; i < out.size(); ++i) {
+    float value = 0;
+    std::memcpy(&value, bytes.data() + i * sizeof(float), sizeof(value));
+    good = good && std::isfinite(value) && value >= 0;
+    out[i] = static_cast<double>(value);
+  }
+  return good;
+}
+
+Result<ImportanceMatrix> from_gguf(std::span<const std::byte> bytes, std::string_view name) {
+  HEARTH_ASSIGN(const TensorFile file, parse_gguf(bytes, name, float32_only));
+  HEARTH_ASSIGN(const auto kind, file.metadata.get_string("general.type"));
+  if (kind != "imatrix") return fail(ErrorCode::kCorrupt, name, ": is a GGUF file, but no importance matrix");
+  ImportanceMatrix out;
+  HEARTH_ASSIGN(const auto* datasets, file.metadata.get_strings("imatrix.datasets"));
+  if (datasets != nullptr) out.datasets = *datasets;
+  HEARTH_ASSIGN(const auto chunks, file.metadata.get_int("imatrix.chunk_count"));
+  HEARTH_ASSIGN(const auto chunk_tokens, file.metadata.get_int("imatrix.chunk_size"));
+  out.chunks = chunks.value_or(0);
+  out.chunk_tokens = chunk_tokens.value_or(0);
+  if (out.chunks < 0 || out.chunk_tokens < 0)
+    return fail(ErrorCode::kCorrupt, name, ": a negative count of chunks or tokens");
+  for (const Tensor& tensor : file.tensors) {
+    const std::string_view full = tensor.name;
+    const bool sums = full.ends_with(kSums);
+    if (!sums && !full.ends_with(kCounts)) continue;
+    const std::string_view stem = full.substr(0, full.size() - (sums ? kSums : kCounts).size());
+    ImportanceEntry& entry = out.entries[std::string(stem)];
+    if (!append_values(tensor.data, sums ? entry.sum_squares : entry.counts)) {
+      return fail(ErrorCode::kCorrupt, name, ": ", printable(full),
+                  " holds a value that is negative or not finite");
+    }
+  }
+  for (const auto& [stem, entry] : out.entries) {
+    if (entry.counts.empty() || entry.sum_squares.empty() ||
+        entry.sum_squares.size() % entry.counts.size() != 0) {
+      return fail(ErrorCode::kCorrupt, name, ": sums and counts of ", printable(stem),
+                  " do not belong together (", entry.sum_squares.size(), " and ", entry.counts.size(), ')');
+    }
+  }
+  return out;
+}
+
+/// The older binary form.
+class LegacyParser {
+ public:
+  LegacyParser(std::span<const std::byte> bytes, std::string_view name) : reader_(bytes), name_(name) {}
+
+  Result<ImportanceMatrix> parse() {
+    int32_t entries = 0;
+    if (!reader_.read(&entries) || entries <= 0) return corrupt("is no importance matrix");
+    for (int32_t i = 0; i < entries; ++i) HEARTH_RETURN_IF_ERROR(read_entry());
+    if (reader_.remaining() == 0) return std::move(out_);
+    int32_t chunks = 0;
+    std::string_view dataset;
+    if (!reader_.read(&chunks) || chunks < 0) return corrupt("the count of chunks is broken");
+    out_.chunks = chunks;
+    if (reader_.remaining() == 0) return std::move(out_);
+    HEARTH_RETURN_IF_ERROR(read_name("the name of the text", &dataset));
+    out_.datasets = {std::string(dataset)};
+    return std::move(out_);
+  }
+
+ private:
+  template <typename... Parts>
+  Error corrupt(const Parts&... parts) const {
+    return fail(ErrorCode::kCorrupt, name_, ": ", parts..., " (at byte ", reader_.offset(), ")");
+  }
+
+  Status read_name(std::string_view what, std::string_view* text) {
+    int32_t length = 0;
+    if (!reader_.read(&length) || length <= 0 || length > kMaxNameBytes ||
+        !reader_.read_text(static_cast<uint64_t>(length), text)) {
+      return corrupt(what, " is cut short or broken");
+    }
+    if (!is_valid_utf8(*text)) return corrupt(what, " is not valid UTF-8: ", printable(*text));
+    return {};
+  }
+
+  Status read_entry() {
+    std::string_view tensor;
+    HEARTH_RETURN_IF_ERROR(read_name("the name of a tensor", &tensor));
+    int32_t calls = 0;
+    int32_t count = 0;
+    std::span<const std::byte> bytes;
+    if (!reader_.read(&calls) || !reader_.read(&count) || calls < 0 || count <= 0 ||
+        !reader_.read_bytes(static_cast<uint64_t>(count) * sizeof(float), &bytes)) {
+      return corrupt("the values of ", printable(tensor), " are cut short or broken");
+    }
+    ImportanceEntry entry;
+    if (!append_values(bytes, entry.sum_squares))
+      return corrupt("a value of ", printable(tensor), " is negative or not finite");
+    entry.counts = {static_cast<double>(calls)};
+    if (!out_.entries.emplace(std::string(tensor), std::move(entry)).second)
+      return corrupt("tensor ", printable(tensor), " occurs twice");
+    return {};
+  }
+
+  ByteReader reader_;
+  std::string_view name_;
+  ImportanceMatrix out_;
+};
+
+TensorToWrite values_to_write(std::string name, const std::vector<double>& values, size_t matrices) {
+  const auto columns = static_cast<int64_t>(values.size() / matrices);
+  TensorToWrite tensor{std::move(name), 0, {static_cast<int64_t>(matrices), columns},
+                       values.size() * sizeof(float), nullptr};
+  tensor.produce = [&values](const std::function<Status(std::span<const std::byte>)>& sink) {
+    const std::vector<float> narrow(values.begin(), values.end());
+    return sink(std::as_bytes(std::span(narrow)));
+  };
+  return tensor;
+}
+
+}  // namespace
+
+std::vector<float> ImportanceEntry::mean_squares() const {
+  std::vector<float> means(sum_squares.size(), 1.0f);
+  for (size_t i = 0; i < means.size(); ++i) {
+    const double count = counts[i / columns()];
+    if (count > 0) means[i] = static_cast<float>(sum_squares[i] / count);
+  }
+  return means;
+}
+
+Result<ImportanceMatrix> parse_imatrix(std::span<const std::byte> bytes, std::string_view name) {
+  const bool gguf = bytes.size() >= 4 && std::memcmp(bytes.data(), "GGUF", 4) == 0;
+  HEARTH_ASSIGN(ImportanceMatrix out, gguf ? from_gguf(bytes, name) : LegacyParser(bytes, name).parse());
+  if (out.entries.empty()) return fail(ErrorCode::kCorrupt, name, ": names no tensor");
+  return out;
+}
+
+Result<ImportanceMatrix> read_imatrix(const std::filesystem::path& path) {
+  HEARTH_ASSIGN(const auto file, MappedFile::open(path));
+  return parse_imatrix(file->bytes(), path.string());
+}
+
+Status write_imatrix(const std::filesystem::path& path, const ImportanceMatrix& matrix) {
+  Metadata metadata;
+  metadata.set("general.type", Value::of(std::string("imatrix")));
+  metadata.set("imatrix.datasets", Value::of(matrix.datasets));
+  metadata.set("imatrix.chunk_count", Value::of(static_cast<uint32_t>(matrix.chunks)));
+  metadata.set("imatrix.chunk_size", Value::of(static_cast<uint32_t>(matrix.chunk_tokens)));
+  std::vector<TensorToWrite> tensors;
+  for (const auto& [name, entry] : matrix.entries) {
+    tensors.push_back(values_to_write(name + std::string(kSums), entry.sum_squares, entry.counts.size()));
+    tensors.push_back(values_to_write(name + std::string(kCounts), entry.counts, entry.counts.size()));
+  }
+  return write_gguf(path, metadata, tensors, nullptr);
+}
+
+}  // namespace hearth::io

@@ -1,0 +1,65 @@
+// Q5_1: 32 five-bit codes, a binary16 scale and offset: w = d * q + m. Byte j holds weight j (low nibble) and
+// j + 16 (high), bit i of qh the fifth bit of weight i. Source: ggml block_q5_1. Must not know who computes
+// with it.
+#include "kernels/format.h"
+#include "kernels/formats/bits.h"
+#include "kernels/half.h"
+#include "kernels/search/search.h"
+
+namespace hearth::kernels {
+namespace {
+
+constexpr int kBlock = 32;
+constexpr int kLevels = 31;
+
+struct Block {
+  uint16_t d;
+  uint16_t m;
+  uint8_t qh[4];
+  uint8_t q[kBlock / 2];
+};
+static_assert(sizeof(Block) == 24);
+
+void decode(const std::byte* src, float* dst, int64_t n) {
+  int8_t q[kBlock];
+  for (int64_t b = 0; b < n / kBlock; ++b) {
+    const auto block = load_block<Block>(src, b);
+    const float d = half_to_float(block.d);
+    const float m = half_to_float(block.m);
+    unpack_fives(block.q, block.qh, q);
+    for (int k = 0; k < kBlock; ++k) dst[b * kBlock + k] = d * static_cast<float>(q[k]) + m;
+  }
+}
+
+void encode(const float* src, std::byte* dst, int64_t n, const float* importance) {
+  OffsetCode code;
+  for (int64_t b = 0; b < n / kBlock; ++b) {
+    const float* weights = importance != nullptr ? importance + b * kBlock : nullptr;
+    search().offset(kLevels, src + b * kBlock, weights, code);
+    Block block;
+    block.d = code.d;
+    block.m = code.m;
+    pack_fives(code.q, block.q, block.qh);
+    store_block(block, dst, b);
+  }
+}
+
+bool finite(const std::byte* src, int64_t n) { return finite_d_and<Block, &Block::m>(src, n / kBlock); }
+
+void split(const std::byte* src, int64_t n, Codes& codes) {
+  for (int64_t b = 0; b < n / kBlock; ++b) {
+    const auto block = load_block<Block>(src, b);
+    codes.d[b] = block.d;
+    codes.m[b] = block.m;
+    unpack_fives(block.q, block.qh, codes.q + b * kBlock);
+  }
+}
+
+}  // namespace
+
+const Format& format_q5_1() {
+  static constexpr Format kFormat = {7, "Q5_1", kBlock, sizeof(Block), decode, encode, finite, split, "h5m"};
+  return kFormat;
+}
+
+}  // namespace hearth::kernels

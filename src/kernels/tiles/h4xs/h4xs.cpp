@@ -1,0 +1,18 @@
+// Row of tile h4xs: the layout with its kernels. Must not know formats by name.
+#include "kernels/tiles/h4xs/h4xs.h"
+
+#include "kernels/tiles/group_codes_vnni.h"
+
+namespace hearth::kernels {
+
+const Tile& tile_h4xs() {
+#if defined(__x86_64__)
+  static constexpr Tile kTile =
+      IntPanel<H4XS>::tile("h4xs", avx2::multiply_groups<H4XS>, vnni::multiply_groups<H4XS>);
+#else
+  static constexpr Tile kTile = IntPanel<H4XS>::tile("h4xs", nullptr, nullptr);
+#endif
+  return kTile;
+}
+
+}  // namespace hearth::kernels
