@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "cli/model_options.h"
+#include "cli/packed_state.h"
 #include "cli/verb.h"
 #include "io/file.h"
 #include "io/json.h"
@@ -67,6 +68,9 @@ std::string_view type_name(uint32_t type) {
   return format ? format->name : "?";
 }
 
+/// Of packed matrices, what they were packed from.
+uint32_t type_of(const io::Tensor& tensor) { return tensor.packed_from.value_or(tensor.type); }
+
 class ShowCommand : public Command {
  public:
   void declare(CLI::App& app) override {
@@ -81,6 +85,7 @@ class ShowCommand : public Command {
     HEARTH_ASSIGN(const engine::OpenedModel opened, engine::open_model(path));
     HEARTH_ASSIGN(const engine::LoadOptions options, load_.options());
     HEARTH_ASSIGN(const engine::MemoryNeed need, engine::plan_memory(opened, options));
+    packed_ = packed_state(path);
     console.out(json_ ? as_json(opened, need).dump(-1, ' ', false, io::Json::error_handler_t::replace) + "\n"
                       : as_text(opened, need));
     return {};
@@ -93,13 +98,14 @@ class ShowCommand : public Command {
     io::Json tensors = io::Json::array();
     for (const io::Tensor& tensor : opened.file.tensors) {
       tensors.push_back({{"name", tensor.name},
-                         {"type", type_name(tensor.type)},
+                         {"type", type_name(type_of(tensor))},
                          {"shape", tensor.shape},
                          {"bytes", tensor.data.size()}});
     }
     return {{"model", model_},
             {"metadata", std::move(metadata)},
             {"tensors", std::move(tensors)},
+            {"packed", {{"state", packed_.state}, {"path", packed_.path.string()}, {"bytes", packed_.bytes}}},
             {"memory",
              {{"weights_bytes", need.plan.weight_bytes},
               {"kv_bytes", need.plan.kv_bytes},
@@ -121,7 +127,7 @@ class ShowCommand : public Command {
     }
     out += concat("tensors (", opened.file.tensors.size(), ")\n");
     for (const io::Tensor& tensor : opened.file.tensors) {
-      out += concat("  ", printable(tensor.name, kShownBytes), "  ", type_name(tensor.type), "  ",
+      out += concat("  ", printable(tensor.name, kShownBytes), "  ", type_name(type_of(tensor)), "  ",
                     shape_text(tensor.shape), "  ", io::human_bytes(tensor.data.size()), "\n");
     }
     const auto bytes = [](int64_t n) {
@@ -132,11 +138,13 @@ class ShowCommand : public Command {
         concat("memory\n  weights ", bytes(plan.weight_bytes), ", KV cache ", bytes(plan.kv_bytes), " at ",
                plan.context, " tokens, scratch ", bytes(plan.scratch_bytes), ": ", bytes(plan.total_bytes()),
                " of ", bytes(need.machine.available_bytes), " available (", need.machine.limit,
-               ")\n  largest context that fits: ", need.largest_context_tokens, " tokens\n");
+               ")\n  largest context that fits: ", need.largest_context_tokens, " tokens\npacked weights\n  ",
+               describe(packed_), "\n");
     return out;
   }
 
   std::string model_;
+  PackedState packed_;
   bool json_ = false;
   LoadFlags load_;
 };
