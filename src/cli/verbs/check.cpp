@@ -11,6 +11,7 @@
 #include "io/json.h"
 #include "model/memory.h"
 #include "store/disk.h"
+#include "store/manifest.h"
 
 namespace hearth::cli {
 namespace {
