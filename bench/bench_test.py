@@ -55,7 +55,7 @@ class Report(unittest.TestCase):
         texts, files = report.blocks(self.folder / "results")
         self.assertEqual({f"{suite} avx2" for suite in run.MODELS} | {"plots avx2"}, set(texts))
         self.assertIn("Left out where they failed: llama.cpp", texts["speed avx2"])
-        self.assertEqual(set(files), {"prefill-avx2.svg", "decode-avx2.svg", "depth-avx2.svg", "profile-avx2.svg"})
+        self.assertEqual(set(files), {"ratios-avx2.svg", "depth-avx2.svg", "profile-avx2.svg"})
         for svg in files.values():
             xml.fromstring(svg)
 
@@ -71,7 +71,7 @@ class Report(unittest.TestCase):
         self.assertNotIn("old", once)
         report.update(self.folder / "results", page)
         self.assertEqual(page.read_text(), once)
-        self.assertTrue((page.parent / "plots" / "prefill-avx2.svg").exists())
+        self.assertTrue((page.parent / "plots" / "profile-avx2.svg").exists())
 
 
 class Plot(unittest.TestCase):

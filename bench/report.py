@@ -171,11 +171,10 @@ def plots(suites, isa):
     """File name -> SVG."""
     out = {}
     label = "AVX2" if isa == "avx2" else "best instructions"
-    if suites.get("speed"):
-        for phase in ("prefill", "decode"):
-            key = f"{phase}_tokens_per_s"
-            rows = [(f"{r['shape']} {r['type']}", [median(r, "hearth", key), median(r, PEER, key)]) for r in suites["speed"]]
-            out[f"{phase}-{isa}.svg"] = plot.bars(f"{phase}, tokens per second ({label}, 2 threads)", "tok/s", ["hearth", PEER], rows)
+    names = ["prefill", "decode"]
+    rows = [(f"{r['shape']} {r['type']}", [ratio(r, f"{name}_tokens_per_s") for name in names]) for r in suites.get("speed", [])]
+    if any(value for _, both in rows for value in both):
+        out[f"ratios-{isa}.svg"] = plot.bars(f"hearth's speed over {PEER}'s ({label}, 2 threads)", "times", names, rows, reference=1)
     depth = [r for r in suites.get("depth", []) if (r["shape"], r["type"]) == ("qwen3-0.6b", "Q4_K_M")]
     if depth:
         start = [r for r in suites.get("speed", []) if (r["shape"], r["type"]) == ("qwen3-0.6b", "Q4_K_M")]
