@@ -118,7 +118,8 @@ def cases_of(suite, args, hearth, peer, others=()):
                 with_peer = depth <= 2048 or depth <= 8192 and shape == SMALLEST and kind == "Q4_K_M"
                 if depth > 8192 and shape != SMALLEST or depth > 2048 and shape == LARGE:
                     continue
-                yield one(speed | {"depth": depth, "gen": min(args.gen, 32), "profile": True}, both if with_peer else [hearth], str(depth), times if depth <= 8192 else 1)
+                yield one(speed | {"depth": depth, "gen": min(args.gen, 32), "profile": True}, both if with_peer else [hearth], str(depth),
+                          times if depth <= 8192 else 1)
         elif suite == "batch":
             yield one(speed | {"prompt": 0, "sequences": 8})
         elif suite == "first_token":
