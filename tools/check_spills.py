@@ -6,7 +6,7 @@
 
 A hot function is one with at least MIN_PRODUCTS multiply instructions of the integer tiles. Compilers spill quietly (a
 factor of 1.6 was lost to it once): a kernel that does stores a sum after every product, a sound one stores each sum once
-or twice per group of products (the kernels of few columns keep two float sums per column on the stack). So stores of
+or twice per group of products (the kernels of few columns keep two or three float sums per column on the stack). So stores of
 vectors to the stack are counted against products; x86-64 only.
 """
 import argparse
@@ -16,7 +16,7 @@ import sys
 
 MIN_PRODUCTS = 16
 MAX_STORES_PER_PRODUCT = 0.5
-MAX_STORES_PER_PRODUCT_FEW = 1.0
+MAX_STORES_PER_PRODUCT_FEW = 1.25
 PRODUCT = re.compile(r"\bv?p(?:maddubsw|maddwd|dpbusd)\b")
 STACK_STORE = re.compile(r"\bv(?:mov[a-z0-9]+)\s+%[xyz]mm\d+,\s*(?:-?0x[0-9a-f]+)?\(%r[sb]p")
 FUNCTION = re.compile(r"^[0-9a-f]+ <(.+)>:$")
@@ -64,7 +64,7 @@ def self_test():
     assert check(sound) == [], check(sound)
     assert len(check(spilled)) == 1
     assert len(check(sound + spilled)) == 1
-    assert len(check((spilled + store * 9).replace("kernel", "FewColumns<T>::columns<8>"))) == 1
+    assert len(check((spilled + store * 20).replace("kernel", "FewColumns<T>::columns<8>"))) == 1
     assert check("0000 <other>:\n" + store * 99) == ["no hot function found: nothing was checked"]
     print("the check can fail")
 
