@@ -1,4 +1,5 @@
-// Any bytes as an importance matrix: sums and counts that belong together and are finite, or one line of error.
+// Any bytes as an importance matrix: sums and counts that belong together and are finite, or one line of
+// error.
 #include <cmath>
 #include <cstdlib>
 

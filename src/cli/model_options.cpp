@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "base/config.h"
+#include "cli/model_check.h"
 #include "io/file.h"
 #include "store/packed.h"
 #include "store/store.h"
@@ -33,6 +34,10 @@ void LoadFlags::declare(CLI::App& app) {
   keep->group("Loading");
   app.add_flag("--no-pack-cache", no_pack_cache, "Pack the weights in memory, and write nothing")
       ->excludes(keep)
+      ->group("Loading");
+  app.add_flag("--no-check", no_check,
+               "Do not heed what hearth check found, nor check the model in the background on its first use "
+               "(HEARTH_NO_CHECK=1 says so for all)")
       ->group("Loading");
   app.add_flag("--force", force, "Load although the memory plan says it will not fit")->group("Loading");
 }
@@ -78,8 +83,9 @@ engine::PackedCache LoadFlags::packed_cache(const std::filesystem::path& path, C
 
 Result<std::unique_ptr<engine::LocalModel>> LoadFlags::load(const std::string& model,
                                                             Console& console) const {
-  HEARTH_ASSIGN(const engine::LoadOptions load_options, options());
+  HEARTH_ASSIGN(engine::LoadOptions load_options, options());
   HEARTH_ASSIGN(const auto path, resolve_model(model));
+  if (!no_check && !reference) heed_verdict(path, load_options);
   if (console.err_is_terminal()) console.progress("loading " + model, -1, "");
   HEARTH_ASSIGN(engine::OpenedModel opened, engine::open_model(path, packed_cache(path, console)));
   auto loaded = engine::LocalModel::load(std::move(opened), load_options);

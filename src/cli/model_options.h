@@ -20,7 +20,7 @@ namespace hearth::cli {
 /// MODEL as people write it: a path, or a name in the model store.
 Result<std::filesystem::path> resolve_model(const std::string& model);
 
-/// --threads, --ctx, --kv, --reference, --force, --pack-cache, --no-pack-cache.
+/// --threads, --ctx, --kv, --reference, --force, --pack-cache, --no-pack-cache, --no-check.
 struct LoadFlags {
   int32_t threads = 0;
   std::string context;  // "", "auto" or a number
@@ -29,13 +29,14 @@ struct LoadFlags {
   bool force = false;
   bool pack_cache = false;
   bool no_pack_cache = false;
+  bool no_check = false;
   int32_t max_sequences = 1;  // open at a time; set by the verb, not a flag
 
   void declare(CLI::App& app);
   Result<engine::LoadOptions> options() const;
   /// Where the packed weights of the model at `path` are to be kept; nowhere when that is not wanted.
   engine::PackedCache packed_cache(const std::filesystem::path& path, Console& console) const;
-  /// Resolves, opens and loads, with a progress line.
+  /// Resolves, opens and loads as an earlier hearth check advises, with a progress line.
   Result<std::unique_ptr<engine::LocalModel>> load(const std::string& model, Console& console) const;
 };
 

@@ -21,11 +21,10 @@ Status check_output_file(const std::filesystem::path& in, const std::filesystem:
 std::string ProgressDetail::operator()(uint64_t done, uint64_t total) {
   if (!meter_) meter_.emplace(total, done, now_s());
   meter_->update(done, now_s());
-  auto amount = [&](uint64_t n) {
-    return unit_.empty() ? io::human_bytes(n) : concat(n, ' ', unit_);
-  };
+  auto amount = [&](uint64_t n) { return unit_.empty() ? io::human_bytes(n) : concat(n, ' ', unit_); };
   std::string text = amount(done);
-  if (const double rate = meter_->rate(); rate >= 1) text += concat(", ", amount(static_cast<uint64_t>(rate)), "/s");
+  if (const double rate = meter_->rate(); rate >= 1)
+    text += concat(", ", amount(static_cast<uint64_t>(rate)), "/s");
   if (const double left = meter_->eta_s(); left >= 0.5) text += concat(", ", format_duration(left), " left");
   return text;
 }

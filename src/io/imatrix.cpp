@@ -1,6 +1,7 @@
-// Layouts: llama.cpp tools/imatrix. GGUF: NAME.in_sum2 (matrices, columns) and NAME.counts (matrices, 1), both
-// float32. Older: int32 entries; each an int32-counted name, int32 calls, int32-counted float32 values that are
-// mean squares times calls; then int32 chunks and an int32-counted name of the text, which may be missing.
+// Layouts: llama.cpp tools/imatrix. GGUF: NAME.in_sum2 (matrices, columns) and NAME.counts (matrices, 1),
+// both float32. Older: int32 entries; each an int32-counted name, int32 calls, int32-counted float32 values
+// that are mean squares times calls; then int32 chunks and an int32-counted name of the text, which may be
+// missing.
 #include "io/imatrix.h"
 
 #include <cmath>
@@ -133,8 +134,8 @@ class LegacyParser {
 
 TensorToWrite values_to_write(std::string name, const std::vector<double>& values, size_t matrices) {
   const auto columns = static_cast<int64_t>(values.size() / matrices);
-  TensorToWrite tensor{std::move(name), 0, {static_cast<int64_t>(matrices), columns},
-                       values.size() * sizeof(float), nullptr};
+  TensorToWrite tensor{
+      std::move(name), 0, {static_cast<int64_t>(matrices), columns}, values.size() * sizeof(float), nullptr};
   tensor.produce = [&values](const std::function<Status(std::span<const std::byte>)>& sink) {
     const std::vector<float> narrow(values.begin(), values.end());
     return sink(std::as_bytes(std::span(narrow)));

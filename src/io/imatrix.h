@@ -32,7 +32,8 @@ struct ImportanceMatrix {
   std::map<std::string, ImportanceEntry, std::less<>> entries;  // by tensor name: "blk.0.attn_q.weight"
 };
 
-/// Errors: kNotFound/kIo (cannot read), kCorrupt (neither form, cut short, or values that cannot be), kUnsupported.
+/// Errors: kNotFound/kIo (cannot read), kCorrupt (neither form, cut short, or values that cannot be),
+/// kUnsupported.
 Result<ImportanceMatrix> read_imatrix(const std::filesystem::path& path);
 /// The same from bytes in memory. `name` appears in errors.
 Result<ImportanceMatrix> parse_imatrix(std::span<const std::byte> bytes, std::string_view name);

@@ -36,9 +36,7 @@ std::string legacy(float first = 7) {
          raw(14.0f) + raw(int32_t{7}) + raw_name("wiki.txt");
 }
 
-Result<ImportanceMatrix> parsed(std::string_view text) {
-  return parse_imatrix(as_bytes_of(text), "test");
-}
+Result<ImportanceMatrix> parsed(std::string_view text) { return parse_imatrix(as_bytes_of(text), "test"); }
 
 class ImatrixTest : public ::testing::Test {
  protected:
@@ -66,7 +64,8 @@ TEST_F(ImatrixTest, ComesBackAsWritten) {
   }
   EXPECT_THAT(got->entries.at("blk.0.attn_q.weight").mean_squares(), ElementsAre(1, 2, 3, 4));
   // The second matrix of the stack saw nothing: its errors count alike.
-  EXPECT_THAT(got->entries.at("blk.0.ffn_down_exps.weight").mean_squares(), ElementsAre(.5f, 1, 1.5f, 1, 1, 1));
+  EXPECT_THAT(got->entries.at("blk.0.ffn_down_exps.weight").mean_squares(),
+              ElementsAre(.5f, 1, 1.5f, 1, 1, 1));
 }
 
 TEST_F(ImatrixTest, ReadsTheOlderForm) {

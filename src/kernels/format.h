@@ -30,6 +30,10 @@ struct Format {
   void (*split)(const std::byte* src, int64_t n, Codes& codes);
   std::string_view
       tile;  // name of the compute tile it packs into; empty: computed by decoding rows to float32
+  /// For quantisers that choose codes themselves: overwrites the codes of n values (whole blocks), each in
+  /// 0 .. code_count - 1, and leaves the scales. nullptr: they cannot.
+  void (*recode)(std::byte* dst, int64_t n, const int8_t* codes) = nullptr;
+  int32_t code_count = 0;
 };
 
 /// All formats, generated from the folders of src/kernels/formats.

@@ -20,12 +20,13 @@ struct CalibrationText {
 };
 
 /// Whole chunks only, at most `max_chunks` of them (0: all). Where the model wants BOS, it replaces the first
-/// token of each, as llama.cpp's tools do. Errors: kUnsupported (no tokenizer), kUsage (shorter than one chunk).
+/// token of each, as llama.cpp's tools do. Errors: kUnsupported (no tokenizer), kUsage (shorter than one
+/// chunk).
 Result<CalibrationText> cut_text(const engine::LocalModel& model, std::string_view text, std::string name,
                                  int64_t chunk_tokens, int64_t max_chunks);
 
-/// Runs one chunk as a sequence of its own, logits of every position included, so that the last layer sees all
-/// of them. `rows(first_position, logits)` gets the logits (rows, vocab) piece by piece; may be empty.
+/// Runs one chunk as a sequence of its own, logits of every position included, so that the last layer sees
+/// all of them. `rows(first_position, logits)` gets the logits (rows, vocab) piece by piece; may be empty.
 /// `go_on()` is asked between pieces; false stops with kCancelled.
 Status run_chunk(runtime::Runtime& runtime, std::span<const int32_t> tokens,
                  const std::function<void(int64_t, std::span<const float>)>& rows,

@@ -10,6 +10,7 @@
 #include "io/gguf.h"
 #include "io/utf8.h"
 #include "kernels/format.h"
+#include "lab/mixes.h"
 #include "lab/reencode.h"
 #include "model/packed.h"
 
@@ -19,15 +20,6 @@ namespace {
 using kernels::Format;
 
 constexpr uint32_t kFloat32Type = 0;
-
-/// llama.cpp's general.file_type by tensor type number (llama.h, enum llama_ftype); other types have no such
-/// number.
-const std::map<uint32_t, uint32_t>& file_types() {
-  static const std::map<uint32_t, uint32_t> kTypes = {
-      {0, 0},  {1, 1},   {2, 2},   {3, 3},   {6, 8},   {7, 9},   {8, 7},  {10, 10},
-      {11, 12}, {12, 15}, {13, 17}, {14, 18}, {20, 25}, {23, 30}, {30, 32}, {39, 38}};
-  return kTypes;
-}
 
 std::string known_types() {
   std::string names = "keep";
@@ -64,8 +56,8 @@ void set_file_type(io::Metadata& metadata, const std::vector<io::TensorToWrite>&
   metadata.erase("general.file_type");
   metadata.erase("general.quantization_version");
   if (most == bytes_by_type.end()) return;
-  const auto file_type = file_types().find(most->first);
-  if (file_type != file_types().end()) metadata.set("general.file_type", io::Value::of(file_type->second));
+  if (const auto file_type = file_type_of(most->first))
+    metadata.set("general.file_type", io::Value::of(*file_type));
   const Format* format = kernels::find_format(most->first);
   if (format != nullptr && format->block_elems > 1) {
     metadata.set("general.quantization_version", io::Value::of(uint32_t{2}));

@@ -17,15 +17,17 @@ Status check_resumable(const io::ImportanceMatrix& matrix, const CalibrationText
                 " tokens, this run has ", text.chunk_tokens, "; give --chunk ", matrix.chunk_tokens);
   }
   if (std::find(matrix.datasets.begin(), matrix.datasets.end(), text.name) == matrix.datasets.end()) {
-    return fail(ErrorCode::kUsage, "the importance matrix was made with ",
-                matrix.datasets.empty() ? std::string("another text") : io::printable(matrix.datasets.front()),
-                ", not with ", io::printable(text.name));
+    return fail(
+        ErrorCode::kUsage, "the importance matrix was made with ",
+        matrix.datasets.empty() ? std::string("another text") : io::printable(matrix.datasets.front()),
+        ", not with ", io::printable(text.name));
   }
   for (const model::NamedMatrix& named : model.matrices()) {
     const auto found = matrix.entries.find(named.tensor);
     if (found != matrix.entries.end() &&
         found->second.sum_squares.size() != static_cast<size_t>(named.matrix->cols())) {
-      return fail(ErrorCode::kUsage, "the importance matrix is of another model: ", io::printable(named.tensor),
+      return fail(ErrorCode::kUsage,
+                  "the importance matrix is of another model: ", io::printable(named.tensor),
                   " has other columns there");
     }
   }

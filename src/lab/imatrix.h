@@ -32,10 +32,10 @@ class ImportanceCollector : public runtime::ForwardObserver {
   std::map<const kernels::Matrix*, Sums> sums_;
 };
 
-/// Runs the chunks that `matrix` does not hold yet (matrix.chunks of them are done) and adds each to it when it
-/// is complete. `progress(done_chunks, total_chunks)` is asked between pieces of a chunk; false cancels
-/// (kCancelled; the complete chunks stay in `matrix`). `after_chunk` may be empty. Errors: kUsage (`matrix` was
-/// made with other chunks or of another model).
+/// Runs the chunks that `matrix` does not hold yet (matrix.chunks of them are done) and adds each to it when
+/// it is complete. `progress(done_chunks, total_chunks)` is asked between pieces of a chunk; false cancels
+/// (kCancelled; the complete chunks stay in `matrix`). `after_chunk` may be empty. Errors: kUsage (`matrix`
+/// was made with other chunks or of another model).
 Status collect_importance(engine::LocalModel& model, const CalibrationText& text, bool with_output,
                           io::ImportanceMatrix& matrix, const std::function<bool(int64_t, int64_t)>& progress,
                           const std::function<Status()>& after_chunk);

@@ -25,10 +25,17 @@ constexpr std::pair<std::string_view, Role> kRoles[] = {
 };
 
 /// Matrices that stay as they are: small, or not a product's weights.
-constexpr std::string_view kKeptNames[] = {
-    "_norm.weight",         "ffn_gate_inp.weight", "ssm_conv1d", "shortconv.conv.weight", "position_embd",
-    "token_types.weight",   "attn_rel_b.weight",   "time_mix_",  "per_layer_model_proj",  "altup",
-    "laurel"};
+constexpr std::string_view kKeptNames[] = {"_norm.weight",
+                                           "ffn_gate_inp.weight",
+                                           "ssm_conv1d",
+                                           "shortconv.conv.weight",
+                                           "position_embd",
+                                           "token_types.weight",
+                                           "attn_rel_b.weight",
+                                           "time_mix_",
+                                           "per_layer_model_proj",
+                                           "altup",
+                                           "laurel"};
 
 struct Fallback {
   std::string_view from;
@@ -86,20 +93,8 @@ std::vector<Mix> make_mixes() {
 }
 
 bool same_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
-}
-
-/// The layer of "blk.N.rest" and the rest; -1 and the whole name elsewhere.
-std::pair<int64_t, std::string_view> layer_of(std::string_view name) {
-  constexpr std::string_view kPrefix = "blk.";
-  if (!name.starts_with(kPrefix)) return {-1, name};
-  int64_t layer = -1;
-  const char* end = name.data() + name.size();
-  const auto [stop, error] = std::from_chars(name.data() + kPrefix.size(), end, layer);
-  if (error != std::errc() || stop == end || *stop != '.') return {-1, name};
-  return {layer, std::string_view(stop + 1, static_cast<size_t>(end - stop - 1))};
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 Role role_of(const io::Tensor& tensor, bool tied) {
@@ -166,15 +161,35 @@ bool holds(When when, bool has_importance, int64_t grouping) {
 
 }  // namespace
 
+std::string_view to_string(Role role) {
+  static constexpr std::string_view kNames[] = {"kept",  "embedding",        "output", "query", "key",
+                                                "value", "attention output", "gate",   "up",    "down",
+                                                "other"};
+  return kNames[static_cast<size_t>(role)];
+}
+
 std::span<const Mix> mixes() {
   static const std::vector<Mix> kMixes = make_mixes();
   return kMixes;
 }
 
 const Mix* find_mix(std::string_view name) {
-  const auto found =
-      std::find_if(mixes().begin(), mixes().end(), [&](const Mix& mix) { return same_ignoring_case(mix.name, name); });
+  const auto found = std::find_if(mixes().begin(), mixes().end(),
+                                  [&](const Mix& mix) { return same_ignoring_case(mix.name, name); });
   return found == mixes().end() ? nullptr : &*found;
+}
+
+std::span<const std::string_view> auto_types() {
+  static constexpr std::string_view kTypes[] = {"Q3_K", "Q4_K", "Q5_K", "Q6_K", "Q8_0"};
+  return kTypes;
+}
+
+std::optional<uint32_t> file_type_of(uint32_t tensor_type) {
+  static const std::map<uint32_t, uint32_t> kTypes = {
+      {0, 0},   {1, 1},   {2, 2},   {3, 3},   {6, 8},   {7, 9},   {8, 7},   {10, 10},
+      {11, 12}, {12, 15}, {13, 17}, {14, 18}, {20, 25}, {23, 30}, {30, 32}, {39, 38}};
+  const auto found = kTypes.find(tensor_type);
+  return found == kTypes.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::string_view fallback_of(std::string_view format) {
@@ -182,6 +197,16 @@ std::string_view fallback_of(std::string_view format) {
     if (fallback.from == format) return fallback.to;
   }
   return {};
+}
+
+std::pair<int64_t, std::string_view> layer_of(std::string_view name) {
+  constexpr std::string_view kPrefix = "blk.";
+  if (!name.starts_with(kPrefix)) return {-1, name};
+  int64_t layer = -1;
+  const char* end = name.data() + name.size();
+  const auto [stop, error] = std::from_chars(name.data() + kPrefix.size(), end, layer);
+  if (error != std::errc() || stop == end || *stop != '.') return {-1, name};
+  return {layer, std::string_view(stop + 1, static_cast<size_t>(end - stop - 1))};
 }
 
 std::vector<TensorChoice> survey(const io::TensorFile& file) {

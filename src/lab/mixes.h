@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "io/tensor_source.h"
@@ -28,6 +29,8 @@ enum class Role : uint8_t {
   kDown,
   kOther,
 };
+/// "attention output", for tables.
+std::string_view to_string(Role role);
 
 /// Which of the layers that have a tensor of this role a rule is for.
 enum class Layers : uint8_t {
@@ -42,9 +45,9 @@ enum class Layers : uint8_t {
 /// When a rule holds.
 enum class When : uint8_t {
   kAlways,
-  kImportance,     // an importance matrix is given
-  kNoImportance,   // none is
-  kGroupedHeads,   // at least four query heads share a key-value head, so values are small and dear
+  kImportance,    // an importance matrix is given
+  kNoImportance,  // none is
+  kGroupedHeads,  // at least four query heads share a key-value head, so values are small and dear
 };
 
 struct MixRule {
@@ -55,10 +58,10 @@ struct MixRule {
 };
 
 struct Mix {
-  std::string_view name;    // as on the command line
-  uint32_t file_type;       // GGUF's general.file_type
-  std::string_view format;  // of every quantised tensor that no rule is for
-  std::string_view output;  // of the output matrix
+  std::string_view name;       // as on the command line
+  uint32_t file_type;          // GGUF's general.file_type
+  std::string_view format;     // of every quantised tensor that no rule is for
+  std::string_view output;     // of the output matrix
   std::vector<MixRule> rules;  // the first that holds decides
 };
 
@@ -66,8 +69,17 @@ std::span<const Mix> mixes();
 /// By name, any case; nullptr when unknown.
 const Mix* find_mix(std::string_view name);
 
-/// What to write instead of `format` for rows that are not whole blocks of it; empty: nothing smaller than F16.
+/// Types that an automatic choice climbs through, from the smallest; rows that are no whole blocks fall back.
+std::span<const std::string_view> auto_types();
+/// GGUF's general.file_type for a file most of whose bytes are of a tensor type; nothing where there is none.
+std::optional<uint32_t> file_type_of(uint32_t tensor_type);
+
+/// What to write instead of `format` for rows that are not whole blocks of it; empty: nothing smaller than
+/// F16.
 std::string_view fallback_of(std::string_view format);
+
+/// The layer of a tensor named "blk.N.rest", and the rest; -1 and the whole name elsewhere.
+std::pair<int64_t, std::string_view> layer_of(std::string_view name);
 
 /// What a mix sees of a model.
 struct MixInput {
@@ -78,10 +90,10 @@ struct MixInput {
 /// The choice for one tensor of the file.
 struct TensorChoice {
   Role role = Role::kKept;
-  int64_t index = 0;  // among the tensors of its role, by layer
-  int64_t count = 0;  // tensors of its role
+  int64_t index = 0;                        // among the tensors of its role, by layer
+  int64_t count = 0;                        // tensors of its role
   const kernels::Format* format = nullptr;  // nullptr: stays in its type
-  bool fell_back = false;  // the mix wants another type, but rows are not whole blocks of it
+  bool fell_back = false;                   // the mix wants another type, but rows are not whole blocks of it
 };
 
 /// Role and place among its equals of every tensor, in file order; formats are left unset.

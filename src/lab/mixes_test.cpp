@@ -1,4 +1,5 @@
-// The table of mixes: every row can be carried out, layers are counted as GGUF tools count them, odd rows fall back.
+// The table of mixes: every row can be carried out, layers are counted as GGUF tools count them, odd rows
+// fall back.
 #include "lab/mixes.h"
 
 #include <gtest/gtest.h>

@@ -43,9 +43,9 @@ struct QuantizePlan {
   double bits_per_weight() const;
 };
 
-/// Checks that every tensor is decodable and takes the types from the mix. Vectors become float32. `importance`
-/// may be null. Errors: kUnsupported (a type this build cannot read or write), kCorrupt (an importance matrix of
-/// another model).
+/// Checks that every tensor is decodable and takes the types from the mix. Vectors become float32.
+/// `importance` may be null. Errors: kUnsupported (a type this build cannot read or write), kCorrupt (an
+/// importance matrix of another model).
 Result<QuantizePlan> plan_quantization(const io::TensorFile& source, const Mix& mix,
                                        const io::ImportanceMatrix* importance);
 
@@ -55,8 +55,8 @@ Result<QuantizePlan> plan_quantization(const io::TensorFile& source, uint32_t fi
                                        const io::ImportanceMatrix* importance);
 
 /// Writes the file, atomically. At no time more than one tensor is in memory. `progress(done_bytes,
-/// total_bytes)` may be empty; returning false cancels (kCancelled, nothing left behind). Errors: as reencode;
-/// kTooLarge (disk), kIo.
+/// total_bytes)` may be empty; returning false cancels (kCancelled, nothing left behind). Errors: as
+/// reencode; kTooLarge (disk), kIo.
 Status write_quantized(const QuantizePlan& plan, const std::filesystem::path& out, ThreadPool& pool,
                        const std::function<bool(uint64_t, uint64_t)>& progress);
 

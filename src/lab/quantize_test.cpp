@@ -1,4 +1,5 @@
-// The whole file: what is written is what the formats' own encoders make of each row, for any number of threads.
+// The whole file: what is written is what the formats' own encoders make of each row, for any number of
+// threads.
 #include "lab/quantize.h"
 
 #include <gmock/gmock.h>
@@ -48,7 +49,8 @@ class QuantizeTest : public ::testing::Test {
     source_.tensors.push_back({std::move(name), type, std::move(shape), *bytes, bytes});
   }
 
-  Result<io::TensorFile> quantized(std::string_view mix, int threads, const io::ImportanceMatrix* importance) {
+  Result<io::TensorFile> quantized(std::string_view mix, int threads,
+                                   const io::ImportanceMatrix* importance) {
     HEARTH_ASSIGN(const QuantizePlan plan, plan_quantization(source_, *find_mix(mix), importance));
     ThreadPool pool(threads);
     HEARTH_RETURN_IF_ERROR(write_quantized(plan, folder_ / "out.gguf", pool, nullptr));
@@ -67,8 +69,10 @@ class QuantizeTest : public ::testing::Test {
     std::vector<std::byte> out(tensor_bytes(to, tensor));
     std::vector<float> row(static_cast<size_t>(columns));
     for (int64_t r = 0; r < rows_of(tensor); ++r) {
-      from.decode(tensor.data.data() + static_cast<uint64_t>(r) * row_bytes(from, columns), row.data(), columns);
-      to.encode(row.data(), out.data() + static_cast<uint64_t>(r) * row_bytes(to, columns), columns, importance);
+      from.decode(tensor.data.data() + static_cast<uint64_t>(r) * row_bytes(from, columns), row.data(),
+                  columns);
+      to.encode(row.data(), out.data() + static_cast<uint64_t>(r) * row_bytes(to, columns), columns,
+                importance);
     }
     return out;
   }
@@ -89,7 +93,8 @@ TEST_F(QuantizeTest, EqualsTheFormatsOwnEncodersForAnyThreads) {
       if (i == 1) {
         EXPECT_EQ(to.id, 0u);  // vectors are float32
       } else {
-        EXPECT_TRUE(std::ranges::equal(file->tensors[i].data, encoded(i, to, nullptr))) << file->tensors[i].name;
+        EXPECT_TRUE(std::ranges::equal(file->tensors[i].data, encoded(i, to, nullptr)))
+            << file->tensors[i].name;
       }
     }
   }

@@ -15,7 +15,7 @@ namespace hearth::lab {
 namespace {
 
 constexpr int64_t kChunkValues = int64_t{1} << 20;  // decoded between two writes
-constexpr int64_t kTaskValues = int64_t{1} << 15;   // one index of the pool: some hundred microseconds of work
+constexpr int64_t kTaskValues = int64_t{1} << 15;  // one index of the pool: some hundred microseconds of work
 constexpr size_t kCopyBytes = size_t{4} << 20;
 
 const std::byte* row_of(const Reencoding& job, int64_t row) {
@@ -122,8 +122,7 @@ Status reencode(const Reencoding& job, ThreadPool& pool, const ByteSink& sink) {
     const int64_t end = std::min(rows, begin + chunk_rows);
     const auto now = static_cast<size_t>(filled % 2);
     out[now].resize(static_cast<size_t>(end - begin) * row_bytes(*job.to, columns));
-    HEARTH_RETURN_IF_ERROR(
-        encode_chunk(job, begin, end, out[now].data(), pool, [&] { write(1 - now); }));
+    HEARTH_RETURN_IF_ERROR(encode_chunk(job, begin, end, out[now].data(), pool, [&] { write(1 - now); }));
     HEARTH_RETURN_IF_ERROR(written);
   }
   write(static_cast<size_t>((filled + 1) % 2));

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Compares hearth's weight encoders with llama.cpp's (ggml_quantize_chunk) on the same weights: the squared error, and with an
-importance matrix the weighted one, must be at most 1 percent larger, for every type and tensor. Prints the ratios and the speeds.
+"""Compares hearth's weight formats with llama.cpp's. Decoders: the same floats from random blocks. Encoders (ggml_quantize_chunk), on
+the same weights: the squared error, and with an importance matrix the weighted one, must be at most 1 percent larger, for every type
+and tensor. Prints the ratios and the speeds.
 
 Usage: encode_errors.py LIBRARY PEER_FOLDER [MODEL.gguf ...]
 LIBRARY is hearth_encoders, built with the tests; PEER_FOLDER one in which `npm install node-llama-cpp` was run.
@@ -16,6 +17,7 @@ import time
 
 TYPES = {"Q8_0": 8, "Q6_K": 14, "Q5_K": 13, "Q5_0": 6, "Q5_1": 7, "Q4_K": 12, "Q4_0": 2, "Q4_1": 3, "Q3_K": 11, "Q2_K": 10,
          "IQ4_NL": 20, "IQ4_XS": 23, "MXFP4": 39}
+READ_ONLY = {"TQ1_0": 34, "TQ2_0": 35, "Q1_0": 41, "Q2_0": 42}  # compared by their decoders alone
 TOLERANCE = 1.01
 MOST_VALUES = 1 << 16  # of one tensor
 TIMED_ROUNDS = 3  # of the made weights; the others show errors only
@@ -41,6 +43,8 @@ def own_library(path: str) -> ctypes.CDLL:
     library.hearth_bytes.restype = ctypes.c_int64
     library.hearth_encode.argtypes = [ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p] + [ctypes.c_int64] * 2 + [ctypes.c_void_p]
     library.hearth_encode.restype = None
+    library.hearth_decode.argtypes = [ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64]
+    library.hearth_decode.restype = None
     library.hearth_error.argtypes = library.hearth_encode.argtypes
     library.hearth_error.restype = ctypes.c_double
     library.hearth_matrices.argtypes = [ctypes.c_char_p, TAKE]
@@ -79,6 +83,18 @@ def model_weights(own: ctypes.CDLL, path: str) -> dict[str, tuple[ctypes.Array, 
     return found
 
 
+def decoders_differ(own, peer, name: str, kind: int, rng: random.Random) -> int:
+    """How many values of random blocks differ; NaN, for which there is no one meaning, equals anything."""
+    n = 256 * 256
+    blocks = ctypes.create_string_buffer(rng.randbytes(own.hearth_bytes(kind, n)), own.hearth_bytes(kind, n))
+    mine, theirs = (ctypes.c_float * n)(), (ctypes.c_float * n)()
+    own.hearth_decode(kind, blocks, mine, n)
+    decode = getattr(peer, "dequantize_row_" + name.lower().replace("_k", "_K"))
+    decode.argtypes, decode.restype = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64], None
+    decode(blocks, theirs, n)
+    return sum(a != b and a == a and b == b for a, b in zip(mine, theirs))
+
+
 def compare(own, peer, kind: int, weights, importance, rounds: int) -> tuple[float, float, float]:
     """Our error over theirs; our and their processor time, least of several interleaved rounds."""
     values, rows, columns = weights
@@ -115,6 +131,11 @@ def main() -> int:
             print(f"LEFT OUT in part: the weights of {pathlib.Path(path).name}, which is not here")
     rng = random.Random(2)
     failures = 0
+    for name, kind in (TYPES | READ_ONLY).items():
+        if differ := decoders_differ(own, peer, name, kind, rng):
+            failures += 1
+            print(f"FAILED {name}: {differ} decoded values differ")
+    print(f"{len(TYPES | READ_ONLY)} decoders compared on random blocks")
     print(f"{len(tensors)} tensors; squared error over llama.cpp's, mean and worst; million values a second on one thread")
     for name, kind in TYPES.items():
         for weighted in (False, True):

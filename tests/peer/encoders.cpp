@@ -38,6 +38,10 @@ HEARTH_EXPORT void hearth_encode(uint32_t type, const float* src, std::byte* dst
   }
 }
 
+HEARTH_EXPORT void hearth_decode(uint32_t type, const std::byte* src, float* dst, int64_t n) {
+  hearth::kernels::find_format(type)->decode(src, dst, n);
+}
+
 /// Sum of the squared differences between `src` and what `encoded` decodes to, weighted by column.
 HEARTH_EXPORT double hearth_error(uint32_t type, const float* src, const std::byte* encoded, int64_t rows,
                                   int64_t columns, const float* importance) {

@@ -26,7 +26,30 @@ FORMATS = {  # name -> (blocks, offsets of binary16 scales inside a block)
     "IQ4_NL": (4, [0]),
     "IQ4_XS": (2, [0]),
     "MXFP4": (8, []),
+    "TQ1_0": (2, [52]),
+    "TQ2_0": (2, [64]),
+    "Q1_0": (4, [0]),
+    "Q2_0": (4, [0]),
 }
+SIZES = {"Q1_0": 18, "Q2_0": 18}  # which this release of gguf cannot decode
+
+
+def signs(data: np.ndarray) -> np.ndarray:
+    scale = data[:, :2].copy().view(np.float16).astype(np.float32)
+    return np.where(np.unpackbits(data[:, 2:], axis=1, bitorder="little") == 1, scale, -scale)
+
+
+def twos(data: np.ndarray) -> np.ndarray:
+    scale = data[:, :2].copy().view(np.float16).astype(np.float32)
+    codes = (data[:, 2:, None] >> np.array([0, 2, 4, 6])) & 3
+    return scale * (codes.reshape(len(data), -1).astype(np.float32) - 1)
+
+
+def decode(name: str, data: np.ndarray) -> np.ndarray:
+    # The two formulas were compared with ggml's own decoders (tests/peer/encode_errors.py does, too).
+    if name in SIZES:
+        return {"Q1_0": signs, "Q2_0": twos}[name](data)
+    return gguf.quants.dequantize(data.reshape(-1), gguf.GGMLQuantizationType[name])
 
 
 def main() -> None:
@@ -34,8 +57,7 @@ def main() -> None:
     with open(sys.argv[1], "w", encoding="ascii") as out:
         out.write(f"# made by tools/golden/formats.py, seed {SEED}, gguf {gguf.__dict__.get('__version__', '0.19')}, numpy\n")
         for name, (blocks, scales) in FORMATS.items():
-            kind = gguf.GGMLQuantizationType[name]
-            _, size = gguf.GGML_QUANT_SIZES[kind]
+            size = SIZES.get(name) or gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[name]][1]
             data = rng.integers(0, 256, (blocks, size), dtype=np.uint8)
             for offset in scales:
                 values = rng.normal(0, 0.02, blocks).astype(np.float16)
@@ -46,7 +68,7 @@ def main() -> None:
                 data[:, 1] &= 0xBF
             if name == "MXFP4":
                 data[:, 0] = [0, 1, 2, 64, 118, 127, 200, 252]  # subnormal scales to the largest that cannot overflow
-            decoded = gguf.quants.dequantize(data.reshape(-1), kind).astype("<f4")
+            decoded = decode(name, data).astype("<f4")
             out.write(f"{name} {data.tobytes().hex()} {decoded.tobytes().hex()}\n")
 
 

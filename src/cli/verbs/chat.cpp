@@ -5,6 +5,7 @@
 
 #include "cli/answer.h"
 #include "cli/line_editor.h"
+#include "cli/model_check.h"
 #include "cli/model_options.h"
 #include "cli/verb.h"
 #include "engine/local_completer.h"
@@ -62,6 +63,9 @@ class ChatCommand : public Command {
       if (terminated().load()) return fail(ErrorCode::kCancelled, "stopped");
       interrupted().store(false);
     }
+    completer_.reset();  // the check must not find the memory taken
+    model_.reset();
+    if (!model_name_.empty()) check_in_background(model_name_, load_);
     return {};
   }
 

@@ -25,7 +25,8 @@ class ImatrixCommand : public Command {
     app.add_option("--chunk", chunk_tokens_, "Tokens of a chunk; each is read without the one before")
         ->check(CLI::Range(8, 1 << 20).description("8 or more"))
         ->capture_default_str();
-    app.add_option("--chunks", max_chunks_, "Chunks at most; default: the whole text")->check(CLI::NonNegativeNumber);
+    app.add_option("--chunks", max_chunks_, "Chunks at most; default: the whole text")
+        ->check(CLI::NonNegativeNumber);
     app.add_flag("--output", with_output_, "Measure the output matrix too");
     app.add_flag("--resume", resume_, "Go on where the file that -o names stopped");
     app.add_flag("--replace", replace_, "Replace the file if it exists");
@@ -54,10 +55,12 @@ class ImatrixCommand : public Command {
     const bool stopped = !collected && collected.error().code == ErrorCode::kCancelled;
     if (!collected && !stopped) return collected;
     if (matrix.chunks > before) HEARTH_RETURN_IF_ERROR(io::write_imatrix(out_, matrix));
-    const std::string done = concat(matrix.chunks, " of ", chunks.chunks.size(), " chunks of ", chunk_tokens_, " tokens");
+    const std::string done =
+        concat(matrix.chunks, " of ", chunks.chunks.size(), " chunks of ", chunk_tokens_, " tokens");
     if (stopped) {
-      return fail(ErrorCode::kCancelled, "stopped after ", done,
-                  matrix.chunks > 0 ? concat("; ", out_, " holds them, --resume goes on") : "; nothing was written");
+      return fail(
+          ErrorCode::kCancelled, "stopped after ", done,
+          matrix.chunks > 0 ? concat("; ", out_, " holds them, --resume goes on") : "; nothing was written");
     }
     console.note(concat("wrote ", out_, ": ", matrix.entries.size(), " matrices, ", done));
     return {};
@@ -96,11 +99,12 @@ class ImatrixCommand : public Command {
 }  // namespace
 
 const Verb& verb_imatrix() {
-  static const Verb kVerb{"imatrix", "measure which inputs of a model matter, for quantize",
-                          "  hearth imatrix model-f16.gguf text.txt -o model.imatrix\n"
-                          "  hearth imatrix model-f16.gguf text.txt -o model.imatrix --resume\n"
-                          "  hearth quantize model-f16.gguf model-iq4_xs.gguf --type iq4_xs --imatrix model.imatrix\n",
-                          [] { return std::unique_ptr<Command>(std::make_unique<ImatrixCommand>()); }};
+  static const Verb kVerb{
+      "imatrix", "measure which inputs of a model matter, for quantize",
+      "  hearth imatrix model-f16.gguf text.txt -o model.imatrix\n"
+      "  hearth imatrix model-f16.gguf text.txt -o model.imatrix --resume\n"
+      "  hearth quantize model-f16.gguf model-iq4_xs.gguf --type iq4_xs --imatrix model.imatrix\n",
+      [] { return std::unique_ptr<Command>(std::make_unique<ImatrixCommand>()); }};
   return kVerb;
 }
 

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "cli/answer.h"
+#include "cli/model_check.h"
 #include "cli/model_options.h"
 #include "cli/verb.h"
 #include "engine/local_completer.h"
@@ -46,7 +47,11 @@ class RunCommand : public Command {
     } else {
       request.chat_json = chat_request(system_, prompt_);
     }
-    return answer(*completer, request, console, {.json = json_, .newline = !raw_});
+    const Status answered = answer(*completer, request, console, {.json = json_, .newline = !raw_});
+    completer.reset();  // the check must not find the memory taken
+    model.reset();
+    if (answered) check_in_background(model_, load_);
+    return answered;
   }
 
  private:

@@ -42,6 +42,16 @@ bool finite_d_and(const std::byte* src, int64_t blocks) {
   return all;
 }
 
+/// Format::recode: `pack(codes, block)` writes the codes of one block of `elems` values.
+template <typename Block, typename Pack>
+void recode_blocks(std::byte* dst, int64_t n, const int8_t* codes, int elems, Pack&& pack) {
+  for (int64_t b = 0; b < n / elems; ++b) {
+    auto block = load_block<Block>(dst, b);
+    pack(codes + b * elems, block);
+    store_block(block, dst, b);
+  }
+}
+
 /// Byte k holds code k in the low nibble and code k + half in the high one.
 inline void unpack_nibbles(const uint8_t* in, int half, int8_t* q) {
   for (int k = 0; k < half; ++k) {

@@ -95,11 +95,11 @@ TEST(Formats, DecodeEqualsGoldensToTheBit) {
     }
     ++seen;
   }
-  EXPECT_EQ(seen, 15);
+  EXPECT_EQ(seen, 19);
 }
 
 TEST(Formats, RegistryIsConsistentWithTheTypeTable) {
-  EXPECT_GE(format_registry().size(), 16u);
+  EXPECT_GE(format_registry().size(), 20u);
   for (const Format* format : format_registry()) {
     const auto shape = block_of_type(format->id);
     ASSERT_TRUE(shape.has_value()) << format->name;
@@ -208,8 +208,9 @@ TEST(Formats, ImportanceLowersTheWeightedError) {
     if (is_float(*format)) continue;
     const std::vector<float> plain = decoded(*format, encoded(*format, x));
     const std::vector<float> weighted = decoded(*format, encoded(*format, x, w.data()));
-    // A format whose scales are powers of two has less to choose from.
-    EXPECT_LT(weighted_error(x, weighted, w), 0.97 * weighted_error(x, plain, w)) << format->name;
+    // One scale for many values of one or two bits leaves little to choose.
+    const double most = 8 * format->block_bytes < 5 * format->block_elems / 2 ? 0.999 : 0.97;
+    EXPECT_LT(weighted_error(x, weighted, w), most * weighted_error(x, plain, w)) << format->name;
     EXPECT_LE(weighted_error(x, plain, equal), weighted_error(x, weighted, equal)) << format->name;
   }
 }

@@ -128,41 +128,6 @@ struct CodeReader<TableCodes<kTable, kSums>> {
   }
 };
 
-/// s[p][n] = sum over vectors j < kVectors of multiply(weights(p, j), inputs(n, j)), added by add(): each
-/// dword of input meets P code vectors, each code vector N dwords; the P * N sums stay in registers.
-template <int kVectors, int P, int N, typename Weights, typename Inputs, typename Multiply, typename Add>
-HEARTH_INLINE_AVX2 void dot_vectors(const Weights& weights, const Inputs& inputs, const Multiply& multiply,
-                                    const Add& add, __m256i (&s)[P][N]) {
-  constexpr int kTogether =
-      N % 2 == 0 && P <= 2 ? 2 : 1;  // columns whose broadcasts and products are issued together
-  HEARTH_UNROLL for (int j = 0; j < kVectors; ++j) {
-    __m256i w[P];
-    HEARTH_UNROLL for (int p = 0; p < P; ++p) {
-      w[p] = weights(p, j);
-      keep_in_register(w[p]);
-    }
-    HEARTH_UNROLL for (int n = 0; n < N; n += kTogether) {
-      __m256i x[kTogether], t[kTogether][P];
-      HEARTH_UNROLL for (int i = 0; i < kTogether; ++i) {
-        x[i] = inputs(n + i, j);
-        keep_in_register(x[i]);
-      }
-      HEARTH_UNROLL for (int i = 0; i < kTogether; ++i) {
-        HEARTH_UNROLL for (int p = 0; p < P; ++p) t[i][p] = multiply(w[p], x[i]);
-      }
-      HEARTH_UNROLL for (int i = 0; i < kTogether; ++i) {
-        HEARTH_UNROLL for (int p = 0; p < P; ++p) {
-          if (j == 0) {
-            s[p][n + i] = t[i][p];
-          } else {
-            add(s[p][n + i], t[i][p]);
-          }
-        }
-      }
-    }
-  }
-}
-
 /// sum + d * (da * dot)
 HEARTH_INLINE_AVX2 __m256 fold(__m256i dot, float da, __m256 d, __m256 sum) {
   return _mm256_fmadd_ps(d, _mm256_mul_ps(_mm256_cvtepi32_ps(dot), _mm256_set1_ps(da)), sum);
@@ -206,23 +171,6 @@ struct MinimaSums {
   HEARTH_INLINE_AVX2 void take_from(__m256* total) const {
     if constexpr (kUsed) {
       HEARTH_UNROLL for (int n = 0; n < N; ++n) total[n] = _mm256_sub_ps(total[n], sums[n]);
-    }
-  }
-};
-
-/// Activations plus 128, unsigned: the multiplier wants one unsigned operand, so that the other may be
-/// signed.
-template <int N>
-struct BiasedColumns {
-  alignas(32) uint8_t q[N][kCodesColumns];
-  const ActivationBlock* a;
-  HEARTH_TARGET_AVX2 void set(const ActivationBlock* first, int groups) {
-    a = first;
-    for (int n = 0; n < N; ++n) {
-      for (int g = 0; g < groups; ++g) {
-        const __m256i v = _mm256_xor_si256(load(a[n].q + g * kGroup), _mm256_set1_epi8(-128));
-        _mm256_store_si256(reinterpret_cast<__m256i*>(q[n] + g * kGroup), v);
-      }
     }
   }
 };
@@ -292,10 +240,7 @@ struct GroupKernels {
         HEARTH_UNROLL for (int n = 0; n < N; ++n) add16(s[p][n], bias);
       }
     } else {
-      dot_vectors<kVectorsPerGroup, P, N>(
-          weights,
-          [&](int n, int j) HEARTH_ALWAYS_AVX2 { return broadcast32(x.a[n].q + g * kGroup + 4 * j); },
-          maddubs, add16, s);
+      dot_group<P, N>(weights, x.a, g, s);
     }
   }
 

@@ -55,11 +55,16 @@ void split(const std::byte* src, int64_t n, Codes& codes) {
   }
 }
 
+void recode(std::byte* dst, int64_t n, const int8_t* codes) {
+  recode_blocks<Block>(dst, n, codes, kBlock,
+                       [](const int8_t* q, Block& block) { pack_nibbles(q, kBlock / 2, block.q); });
+}
+
 }  // namespace
 
 const Format& format_iq4_nl() {
-  static constexpr Format kFormat = {20,     "IQ4_NL", kBlock, sizeof(Block), decode,
-                                     encode, finite,   split,  "h4x"};
+  static constexpr Format kFormat = {20,     "IQ4_NL", kBlock, sizeof(Block), decode, encode,
+                                     finite, split,    "h4x",  recode,        16};
   return kFormat;
 }
 

@@ -83,11 +83,17 @@ void split(const std::byte* src, int64_t, Codes& codes) {
   }
 }
 
+void recode(std::byte* dst, int64_t n, const int8_t* codes) {
+  recode_blocks<Block>(dst, n, codes, kBlock, [](const int8_t* q, Block& block) {
+    for (int g = 0; g < kGroups; ++g) pack_nibbles(q + 32 * g, 16, block.q + 16 * g);
+  });
+}
+
 }  // namespace
 
 const Format& format_iq4_xs() {
-  static constexpr Format kFormat = {23,     "IQ4_XS", kBlock, sizeof(Block), decode,
-                                     encode, finite,   split,  "h4xs"};
+  static constexpr Format kFormat = {23,     "IQ4_XS", kBlock, sizeof(Block), decode, encode,
+                                     finite, split,    "h4xs", recode,        16};
   return kFormat;
 }
 

@@ -77,11 +77,16 @@ void split(const std::byte* src, int64_t n, Codes& codes) {
   }
 }
 
+void recode(std::byte* dst, int64_t n, const int8_t* codes) {
+  recode_blocks<Block>(dst, n, codes, kBlock,
+                       [](const int8_t* q, Block& block) { pack_nibbles(q, kBlock / 2, block.q); });
+}
+
 }  // namespace
 
 const Format& format_mxfp4() {
-  static constexpr Format kFormat = {39,     "MXFP4", kBlock, sizeof(Block), decode,
-                                     encode, finite,  split,  "h4e"};
+  static constexpr Format kFormat = {39,     "MXFP4", kBlock, sizeof(Block), decode, encode,
+                                     finite, split,   "h4e",  recode,        16};
   return kFormat;
 }
 

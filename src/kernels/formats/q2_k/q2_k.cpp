@@ -65,10 +65,15 @@ void split(const std::byte* src, int64_t, Codes& codes) {
   unpack_twos(block.q, codes.q);
 }
 
+void recode(std::byte* dst, int64_t n, const int8_t* codes) {
+  recode_blocks<Block>(dst, n, codes, kBlock, [](const int8_t* q, Block& block) { pack_twos(q, block.q); });
+}
+
 }  // namespace
 
 const Format& format_q2_k() {
-  static constexpr Format kFormat = {10, "Q2_K", kBlock, sizeof(Block), decode, encode, finite, split, "h2"};
+  static constexpr Format kFormat = {10,     "Q2_K", kBlock, sizeof(Block), decode, encode,
+                                     finite, split,  "h2",   recode,        4};
   return kFormat;
 }
 

@@ -96,10 +96,15 @@ void split(const std::byte* src, int64_t, Codes& codes) {
   unpack(block, codes.q);
 }
 
+void recode(std::byte* dst, int64_t n, const int8_t* codes) {
+  recode_blocks<Block>(dst, n, codes, kBlock, pack);
+}
+
 }  // namespace
 
 const Format& format_q3_k() {
-  static constexpr Format kFormat = {11, "Q3_K", kBlock, sizeof(Block), decode, encode, finite, split, "h3"};
+  static constexpr Format kFormat = {11,     "Q3_K", kBlock, sizeof(Block), decode, encode,
+                                     finite, split,  "h3",   recode,        8};
   return kFormat;
 }
 

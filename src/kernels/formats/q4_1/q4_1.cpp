@@ -53,10 +53,16 @@ void split(const std::byte* src, int64_t n, Codes& codes) {
   }
 }
 
+void recode(std::byte* dst, int64_t n, const int8_t* codes) {
+  recode_blocks<Block>(dst, n, codes, kBlock,
+                       [](const int8_t* q, Block& block) { pack_nibbles(q, kBlock / 2, block.q); });
+}
+
 }  // namespace
 
 const Format& format_q4_1() {
-  static constexpr Format kFormat = {3, "Q4_1", kBlock, sizeof(Block), decode, encode, finite, split, "h4m"};
+  static constexpr Format kFormat = {3,      "Q4_1", kBlock, sizeof(Block), decode, encode,
+                                     finite, split,  "h4m",  recode,        16};
   return kFormat;
 }
 

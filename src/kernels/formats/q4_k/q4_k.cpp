@@ -71,10 +71,17 @@ void split(const std::byte* src, int64_t, Codes& codes) {
   unpack(block, codes.q);
 }
 
+void recode(std::byte* dst, int64_t n, const int8_t* codes) {
+  recode_blocks<Block>(dst, n, codes, kBlock, [](const int8_t* q, Block& block) {
+    for (int c = 0; c < kBlock / 64; ++c) pack_nibbles(q + 64 * c, 32, block.q + 32 * c);
+  });
+}
+
 }  // namespace
 
 const Format& format_q4_k() {
-  static constexpr Format kFormat = {12, "Q4_K", kBlock, sizeof(Block), decode, encode, finite, split, "h4"};
+  static constexpr Format kFormat = {12,     "Q4_K", kBlock, sizeof(Block), decode, encode,
+                                     finite, split,  "h4",   recode,        16};
   return kFormat;
 }
 

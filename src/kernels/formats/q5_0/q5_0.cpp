@@ -56,10 +56,16 @@ void split(const std::byte* src, int64_t n, Codes& codes) {
   }
 }
 
+void recode(std::byte* dst, int64_t n, const int8_t* codes) {
+  recode_blocks<Block>(dst, n, codes, kBlock,
+                       [](const int8_t* q, Block& block) { pack_fives(q, block.q, block.qh); });
+}
+
 }  // namespace
 
 const Format& format_q5_0() {
-  static constexpr Format kFormat = {6, "Q5_0", kBlock, sizeof(Block), decode, encode, finite, split, "h5f"};
+  static constexpr Format kFormat = {6,      "Q5_0", kBlock, sizeof(Block), decode, encode,
+                                     finite, split,  "h5f",  recode,        32};
   return kFormat;
 }
 

@@ -90,10 +90,15 @@ void split(const std::byte* src, int64_t, Codes& codes) {
   unpack(block, codes.q);
 }
 
+void recode(std::byte* dst, int64_t n, const int8_t* codes) {
+  recode_blocks<Block>(dst, n, codes, kBlock, pack);
+}
+
 }  // namespace
 
 const Format& format_q5_k() {
-  static constexpr Format kFormat = {13, "Q5_K", kBlock, sizeof(Block), decode, encode, finite, split, "h5"};
+  static constexpr Format kFormat = {13,     "Q5_K", kBlock, sizeof(Block), decode, encode,
+                                     finite, split,  "h5",   recode,        32};
   return kFormat;
 }
 

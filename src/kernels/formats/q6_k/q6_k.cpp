@@ -93,10 +93,15 @@ void split(const std::byte* src, int64_t, Codes& codes) {
   unpack(block, codes.q);
 }
 
+void recode(std::byte* dst, int64_t n, const int8_t* codes) {
+  recode_blocks<Block>(dst, n, codes, kBlock, pack);
+}
+
 }  // namespace
 
 const Format& format_q6_k() {
-  static constexpr Format kFormat = {14, "Q6_K", kBlock, sizeof(Block), decode, encode, finite, split, "h6"};
+  static constexpr Format kFormat = {14,     "Q6_K", kBlock, sizeof(Block), decode, encode,
+                                     finite, split,  "h6",   recode,        64};
   return kFormat;
 }
 

@@ -64,21 +64,8 @@ struct Kernels {
     float d[kPanelRows];
   };
 
-  /// Activations plus 128, unsigned: the multiplier wants one unsigned operand.
   template <int N>
-  struct Columns {
-    alignas(32) uint8_t q[N][kCodesColumns];
-    const ActivationBlock* a;
-    HEARTH_TARGET_AVX2 void set(const ActivationBlock* first, int groups) {
-      a = first;
-      for (int n = 0; n < N; ++n) {
-        for (int g = 0; g < groups; ++g) {
-          const __m256i v = _mm256_xor_si256(load(a[n].q + g * kGroup), _mm256_set1_epi8(-128));
-          _mm256_store_si256(reinterpret_cast<__m256i*>(q[n] + g * kGroup), v);
-        }
-      }
-    }
-  };
+  using Columns = BiasedColumns<N>;
 
   template <int kField>
   HEARTH_INLINE_AVX2 static void expand_field(const H6Tile& t, int g, __m256i high0, __m256i high1,

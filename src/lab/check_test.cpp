@@ -1,0 +1,127 @@
+// Check on a model that is well, on one made to fail, and on a cache format that costs too much: the right
+// remedy, and no other.
+#include "lab/check.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/format.h"
+
+namespace hearth::lab {
+namespace {
+
+constexpr const char* kModel = HEARTH_SOURCE_DIR "/models/device/device.gguf";
+
+io::Tensor& tensor(io::TensorFile& file, const std::string& name) {
+  return *std::find_if(file.tensors.begin(), file.tensors.end(),
+                       [&](const io::Tensor& t) { return t.name == name; });
+}
+
+/// Changes the values of a tensor in its own format.
+template <typename Change>
+void change(io::Tensor& tensor, Change&& change_value) {
+  const kernels::Format& format = *kernels::find_format(tensor.type);
+  const int64_t cols = tensor.shape.back();
+  const auto count = static_cast<int64_t>(tensor.data.size()) / format.block_bytes * format.block_elems;
+  std::vector<float> values(static_cast<size_t>(count));
+  format.decode(tensor.data.data(), values.data(), count);
+  for (int64_t i = 0; i < count; ++i) change_value(i % cols, values[static_cast<size_t>(i)]);
+  auto bytes = std::make_shared<std::vector<std::byte>>(tensor.data.size());
+  format.encode(values.data(), bytes->data(), count, nullptr);
+  tensor.data = *bytes;
+  tensor.owner = bytes;
+}
+
+/// One channel of each 32 of the FFN's input in layer 2 is enormous and its weights are zero: in float32 it
+/// changes nothing, but a scale of 32 activations has no room left for the others.
+Result<engine::OpenedModel> open_hurt() {
+  HEARTH_ASSIGN(engine::OpenedModel opened, engine::open_model(kModel));
+  const auto outlier = [](int64_t channel) { return channel % 32 == 7; };
+  change(tensor(opened.file, "blk.2.ffn_norm.weight"),
+         [&](int64_t c, float& v) { v = outlier(c) ? 1e5f : v; });
+  for (const char* name : {"blk.2.ffn_gate.weight", "blk.2.ffn_up.weight"})
+    change(tensor(opened.file, name), [&](int64_t c, float& v) { v = outlier(c) ? 0 : v; });
+  return opened;
+}
+
+CheckReport check(const std::function<Result<engine::OpenedModel>()>& open, const CheckBounds& bounds,
+                  const std::string& kv = "auto") {
+  engine::LoadOptions options;
+  options.threads = 2;
+  options.kv_format = kv;
+  auto report = check_model(options, bounds, Priority::kPrefill, {open, open, {}});
+  EXPECT_TRUE(report.ok()) << (report ? "" : report.error().message);
+  return report ? std::move(report).value() : CheckReport();
+}
+
+TEST(Check, AModelThatIsWellNeedsNothing) {
+  const CheckReport report = check([] { return engine::open_model(kModel); }, {});
+  EXPECT_TRUE(report.within_bounds);
+  EXPECT_TRUE(report.float32_tensors.empty());
+  EXPECT_TRUE(report.kv_fallback.empty());
+  EXPECT_EQ(report.kv_format, "f16");
+  EXPECT_GT(report.tokens, 200);
+  EXPECT_GT(report.fast.kld_mean, 0);
+  EXPECT_LT(report.fast.kld_mean, 0.005);
+  EXPECT_EQ(report.errors.size(), 1u + 5 * 7);  // the tied output and five layers
+  for (const TensorError& e : report.errors) {
+    EXPECT_GT(e.error, 0) << e.tensor;
+    EXPECT_LT(e.error, 0.02) << e.tensor;
+  }
+}
+
+TEST(Check, OutliersAreComputedInFloat32) {
+  const CheckReport report = check(open_hurt, {});
+  EXPECT_GT(report.fast.kld_mean, CheckBounds().kld_mean) << "this model should fail";
+  EXPECT_TRUE(report.within_bounds);
+  EXPECT_LT(report.chosen.kld_mean, 0.005);
+  std::vector<std::string> chosen = report.float32_tensors;
+  std::sort(chosen.begin(), chosen.end());
+  EXPECT_EQ(chosen, (std::vector<std::string>{"blk.2.ffn_gate.weight", "blk.2.ffn_up.weight"}));
+  EXPECT_TRUE(report.kv_fallback.empty());
+}
+
+TEST(Check, ACacheThatCostsTooMuchIsReplaced) {
+  const auto open = [] { return engine::open_model(kModel); };
+  const CheckReport rough = check(open, {}, "int8"), fine = check(open, {}, "f16");
+  ASSERT_GT(rough.fast.kld_mean, fine.fast.kld_mean);
+  const CheckBounds between{.kld_mean = (rough.fast.kld_mean + fine.fast.kld_mean) / 2, .top1_agreement = 0};
+  const CheckReport report = check(open, between, "int8");
+  EXPECT_TRUE(report.within_bounds);
+  EXPECT_EQ(report.kv_fallback, "f16");
+  EXPECT_TRUE(report.float32_tensors.empty());
+  EXPECT_EQ(report.chosen.kld_mean, fine.fast.kld_mean);
+}
+
+TEST(Check, BoundsThatNothingMeetsEndInTheReference) {
+  const CheckReport report =
+      check([] { return engine::open_model(kModel); }, {.kld_mean = 0, .top1_agreement = 1});
+  EXPECT_EQ(report.float32_tensors.size(), report.errors.size());
+  EXPECT_EQ(report.kv_fallback, "f32");
+  EXPECT_LT(report.chosen.kld_mean, 1e-12);
+}
+
+TEST(Check, StopsWhenAskedAndSaysWhatItNeeds) {
+  const auto open = [] { return engine::open_model(kModel); };
+  engine::LoadOptions options;
+  options.threads = 1;
+  const auto stopped =
+      check_model(options, {}, Priority::kPrefill, {open, open, [](std::string_view) { return false; }});
+  EXPECT_EQ(stopped.error().code, ErrorCode::kCancelled);
+  const auto bare = []() -> Result<engine::OpenedModel> {
+    HEARTH_ASSIGN(engine::OpenedModel opened, engine::open_model(kModel));
+    io::Metadata metadata;
+    for (const auto& [key, value] : opened.file.metadata.entries()) {
+      if (!key.starts_with("tokenizer.")) metadata.set(key, value);
+    }
+    opened.file.metadata = std::move(metadata);
+    return opened;
+  };
+  EXPECT_EQ(check_model(options, {}, Priority::kPrefill, {bare, bare, {}}).error().code,
+            ErrorCode::kUnsupported);
+}
+
+}  // namespace
+}  // namespace hearth::lab
