@@ -28,7 +28,7 @@ def result(suite, rounds, **more):
 
 
 def answers(prefill, decode):
-    return {"prefill_tokens_per_s": prefill, "decode_tokens_per_s": decode, "peak_rss_bytes": 2**20, "first_token_s": 1.0, "quantize_s": 2.0,
+    return {"prefill_tokens_per_s": prefill, "decode_tokens_per_s": decode, "peak_rss_bytes": 2**20, "load_s": 1.5, "first_token_s": 1.0, "quantize_s": 2.0,
             "batch_tokens_per_s": 4 * decode, "process_rss_bytes": 2**21, "decode_profile": [{"part": "down", "us_per_token": 5.0}]}
 
 
@@ -55,7 +55,7 @@ class Report(unittest.TestCase):
         texts, files = report.blocks(self.folder / "results")
         self.assertEqual({f"{suite} avx2" for suite in run.MODELS} | {"plots avx2"}, set(texts))
         self.assertIn("Left out where they failed: llama.cpp", texts["speed avx2"])
-        self.assertEqual(set(files), {"prefill-avx2.svg", "decode-avx2.svg", "depth-avx2.svg", "profile-avx2.svg"})
+        self.assertEqual(set(files), {"ratios-avx2.svg", "depth-avx2.svg", "profile-avx2.svg"})
         for svg in files.values():
             xml.fromstring(svg)
 
@@ -71,7 +71,7 @@ class Report(unittest.TestCase):
         self.assertNotIn("old", once)
         report.update(self.folder / "results", page)
         self.assertEqual(page.read_text(), once)
-        self.assertTrue((page.parent / "plots" / "prefill-avx2.svg").exists())
+        self.assertTrue((page.parent / "plots" / "profile-avx2.svg").exists())
 
 
 class Plot(unittest.TestCase):

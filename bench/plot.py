@@ -59,8 +59,8 @@ class Canvas:
         return "\n".join([*self.parts, "</svg>\n"])
 
 
-def bars(title, unit, names, rows):
-    """One group of bars per row: (label, [value or None per name])."""
+def bars(title, unit, names, rows, reference=None):
+    """One group of bars per row: (label, [value or None per name]); a line at the reference."""
     canvas = Canvas(title, max(480, 100 + len(rows) * (26 * len(names) + 22)), 340, bottom=96)
     canvas.legend(names)
     top = canvas.value_axis(max((v for _, values in rows for v in values if v), default=1), unit)
@@ -77,6 +77,8 @@ def bars(title, unit, names, rows):
             canvas.text(x + wide / 2 - 1, y - 3, number(value), "middle", 9)
         canvas.text(middle, canvas.bottom + 14, label, "end", 11, -30)
     canvas.line(canvas.left, canvas.bottom, canvas.right, canvas.bottom, "#57606a")
+    if reference is not None and reference < top:
+        canvas.line(canvas.left, canvas.y(reference, top), canvas.right, canvas.y(reference, top), "#cf222e")
     return canvas.svg()
 
 

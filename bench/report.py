@@ -117,7 +117,8 @@ def fit_table(results):
         text += f"`hearth doctor`:\n\n```\n{r.get('doctor', '').strip()}\n```\n\n"
         text += f"{r['shape']} {r['type']}, a file of {r['model_bytes'] / 1e9:.1f} GB: " + (
             f"refused: {failed}\n" if failed else
-            f"loaded in {cell(get('load_s'))} s, peak memory {cell(get('peak_rss_bytes'), 1, 1e-9)} GB, prefill {cell(get('prefill_tokens_per_s'))} tok/s, "
+            f"loaded in {cell(values(r, 'hearth', 'load_s')[0])} s the first time, which packs the weights, and in "
+            f"{cell(values(r, 'hearth', 'load_s')[-1])} s after that; peak memory {cell(get('peak_rss_bytes'), 1, 1e-9)} GB, prefill {cell(get('prefill_tokens_per_s'))} tok/s, "
             f"decode {cell(get('decode_tokens_per_s'), 2)} tok/s ({cell(get('decode_bandwidth_share'), 0, 100, '%')} of the read bandwidth).\n")
     return text
 
@@ -160,8 +161,8 @@ def conditions(results, isa):
     kv = next((s["hearth"]["kv"] for s in told if "kv" in s.get("hearth", {})), None)
     loads = [one["load_average"] for r in results for one in r["rounds"]]
     failed = sorted({side for r in results for side in r["failed"]})
-    return (f"{first['processor']}, {request['threads']} threads, {ISAS[isa]}; {numbers}{max(len(r['rounds']) for r in results)} interleaved rounds, "
-            f"medians; random weights of the real shapes. hearth {first['commit']}{f' (KV {kv})' if kv else ''}"
+    return (f"{first['processor']}, {request['threads']} threads, {ISAS[isa] if any(PEER in s for s in told) else 'AVX2' if isa == 'avx2' else 'its best instructions'}; {numbers}{max(len(r['rounds']) for r in results)} interleaved rounds, "
+            f"medians{'' if first['shape'] == 'device' else '; random weights of the real shapes'}. hearth {first['commit']}{f' (KV {kv})' if kv else ''}"
             f"{f' against {engine}' if engine else ', no peer'}; load average {statistics.median(loads or [0]):.1f}."
             + (f" Left out where they failed: {', '.join(failed)}." if failed else ""))
 
@@ -170,11 +171,10 @@ def plots(suites, isa):
     """File name -> SVG."""
     out = {}
     label = "AVX2" if isa == "avx2" else "best instructions"
-    if suites.get("speed"):
-        for phase in ("prefill", "decode"):
-            key = f"{phase}_tokens_per_s"
-            rows = [(f"{r['shape']} {r['type']}", [median(r, "hearth", key), median(r, PEER, key)]) for r in suites["speed"]]
-            out[f"{phase}-{isa}.svg"] = plot.bars(f"{phase}, tokens per second ({label}, 2 threads)", "tok/s", ["hearth", PEER], rows)
+    names = ["prefill", "decode"]
+    rows = [(f"{r['shape']} {r['type']}", [ratio(r, f"{name}_tokens_per_s") for name in names]) for r in suites.get("speed", [])]
+    if any(value for _, both in rows for value in both):
+        out[f"ratios-{isa}.svg"] = plot.bars(f"hearth's speed over {PEER}'s ({label}, 2 threads)", "times", names, rows, reference=1)
     depth = [r for r in suites.get("depth", []) if (r["shape"], r["type"]) == ("qwen3-0.6b", "Q4_K_M")]
     if depth:
         start = [r for r in suites.get("speed", []) if (r["shape"], r["type"]) == ("qwen3-0.6b", "Q4_K_M")]

@@ -14,11 +14,11 @@ Suites:
   quantize    float16 to Q4_K_M
   fit         a 14B model: what doctor predicts, whether it runs (once; 9 GB of disk)
   specialist  the model in the box, and a four-bit form of it
-  peers       openvino-genai and onnxruntime-genai where --peer-python has them, each with whatever instructions it finds
+  peers       openvino-genai and onnxruntime-genai where --peer-python has them
 
-Each round runs one side and then the other in fresh processes, so that a machine that drifts drifts for both. A suite's results lie under
+Each round runs one side and then the other in fresh processes, so that a machine that drifts drifts for both. A case's results lie under
 WORK/results/ISA and replace the ones of before; --report-only makes the tables and plots from what lies there. --isa avx2 holds both
-sides to AVX2, native lets each choose. Without a peer only hearth is measured, and the tables say so.
+sides to AVX2, native lets each choose (the suite peers always does). Without a peer only hearth is measured, and the tables say so.
 """
 import argparse
 import dataclasses
@@ -26,6 +26,7 @@ import json
 import os
 import pathlib
 import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -49,7 +50,9 @@ MODELS = {
     "specialist": ["device:as shipped", "device:Q4_0"],
     "peers": [f"{SMALLEST}:Q4_0", f"{SMALLEST}:Q4_K_M", "llama3.2-1b:Q4_0"],
 }
-ROUNDS = {"speed": 5, "depth": 3, "batch": 5, "first_token": 7, "memory": 3, "quantize": 3, "fit": 1, "specialist": 5, "peers": 3}
+ROUNDS = {"speed": 5, "depth": 3, "batch": 5, "first_token": 7, "memory": 3, "quantize": 3, "fit": 2, "specialist": 5, "peers": 3}
+REMOVED_BYTES = 2 << 30  # model files above this are removed once measured: together they would fill a small disk
+LARGE = "qwen3-4b"  # takes most of the time: fewer rounds
 # For estimates only, two threads: matrix operations per second, weight bytes per second, and seconds per token and earlier token of one
 # layer and query head of 64 dimensions.
 ASSUMED = {"hearth": (330e9, 24e9, 0.1e-9), "llama.cpp": (110e9, 13e9, 6e-9)}
@@ -65,6 +68,7 @@ class Case:
     sides: list
     rounds: int
     label: str = ""  # part of the file's name where a model is measured in several ways
+    isa: str = "native"
 
     @property
     def name(self):
@@ -97,13 +101,14 @@ def arguments():
     return args
 
 
-def cases_of(suite, args, hearth, peer, others):
+def cases_of(suite, args, hearth, peer, others=()):
     both = [side for side in (hearth, peer) if side]
     rounds = args.rounds or ROUNDS[suite]
     speed = {"mode": "speed", "threads": args.threads, "prompt": args.prompt, "gen": args.gen, "depth": 0}
     for spec in args.models.split(",") if args.models else MODELS[suite]:
         shape, kind = spec.split(":")
-        one = lambda request, who=both, label="", times=rounds: Case(suite, shape, kind, request, who, times, label)
+        times = rounds if args.rounds or shape != LARGE else min(rounds, 3)
+        one = lambda request, who=both, label="", times=times: Case(suite, shape, kind, request, who, times, label, args.isa)
         if suite == "speed":
             yield one(speed | {"profile": True})
         elif suite == "depth":
@@ -111,9 +116,10 @@ def cases_of(suite, args, hearth, peer, others):
                 if depth >= make_model.SHAPES[shape]["context"]:
                     continue
                 with_peer = depth <= 2048 or depth <= 8192 and shape == SMALLEST and kind == "Q4_K_M"
-                if depth > 8192 and shape != SMALLEST:
+                if depth > 8192 and shape != SMALLEST or depth > 2048 and shape == LARGE:
                     continue
-                yield one(speed | {"depth": depth, "profile": True}, both if with_peer else [hearth], str(depth), rounds if depth <= 8192 else 1)
+                yield one(speed | {"depth": depth, "gen": min(args.gen, 32), "profile": True}, both if with_peer else [hearth], str(depth),
+                          times if depth <= 8192 else 1)
         elif suite == "batch":
             yield one(speed | {"prompt": 0, "sequences": 8})
         elif suite == "first_token":
@@ -199,16 +205,17 @@ def processor():
     return platform.machine()
 
 
-def measure(case, args, hearth):
+def measure(case, args):
     """Runs the rounds; what failed is left out and told. The file is written after each round, so that a stop loses one."""
+    hearth = case.sides[0]
     model = prepared_model(case, hearth, args.work)
-    result = {"suite": case.suite, "shape": case.shape, "type": case.kind, "label": case.label, "request": case.request, "isa": args.isa,
+    result = {"suite": case.suite, "shape": case.shape, "type": case.kind, "label": case.label, "request": case.request, "isa": case.isa,
               "processor": processor(), "commit": subprocess.run(["git", "-C", str(HERE), "describe", "--always", "--dirty"], capture_output=True,
                                                                  text=True, check=False).stdout.strip(),
               "model_bytes": model.stat().st_size, "rounds": [], "failed": {}}
     if case.suite == "fit":
         result["doctor"] = hearth.doctor()
-    path = args.work / "results" / args.isa / f"{case.name}.json"
+    path = args.work / "results" / case.isa / f"{case.name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     warm = case.request["mode"] == "first_token"  # the first start packs weights and fills the file cache: not a round
     for number in range(-1 if warm else 0, case.rounds):
@@ -228,28 +235,35 @@ def measure(case, args, hearth):
         part = path.with_suffix(".part")
         part.write_text(json.dumps(result, indent=1), encoding="utf-8")
         part.replace(path)
+    if result["model_bytes"] > REMOVED_BYTES:
+        print(f"removing {model.name} and its packed copy", file=sys.stderr)
+        model.unlink()
+        shutil.rmtree(args.work / "home", ignore_errors=True)
 
 
 def main():
     args = arguments()
     (args.work / "results").mkdir(parents=True, exist_ok=True)
     if not args.report_only:
-        hearth = sides.Hearth(args.hearth, args.work, args.isa, args.hearth_flags.split())
-        peer = sides.llama_cpp(args.peer_libraries, args.isa)
+        cases = []
+        for suite in args.suites:
+            here = argparse.Namespace(**vars(args) | ({"isa": "native"} if suite == "peers" else {}))  # not all can be held to AVX2
+            hearth = sides.Hearth(args.hearth, args.work, here.isa, args.hearth_flags.split())
+            peer = sides.llama_cpp(args.peer_libraries, here.isa)
+            others = sides.other_peers(args.peer_python) if suite == "peers" else []
+            if suite == "peers" and len(others) < 2:
+                print(f"run.py: {args.peer_python} lacks openvino-genai or onnxruntime-genai; left out", file=sys.stderr)
+            cases += cases_of(suite, here, hearth, peer, others)
         if not peer:
             print("run.py: bench/peer has no node_modules (bench/run.sh installs them); measuring hearth without llama.cpp", file=sys.stderr)
-        others = sides.other_peers(args.peer_python) if "peers" in args.suites else []
-        if "peers" in args.suites and len(others) < 2:
-            print(f"run.py: {args.peer_python} lacks openvino-genai or onnxruntime-genai; they are left out", file=sys.stderr)
-        cases = [case for suite in args.suites for case in cases_of(suite, args, hearth, peer, others)]
         for suite in args.suites:
             seconds = sum(case.rounds * estimate(case, side, args.work) for case in cases if case.suite == suite for side in case.sides)
-            print(f"{suite}: {sum(case.suite == suite for case in cases)} cases, about {seconds / 60:.0f} minutes", file=sys.stderr)
+            print(f"{suite}: {sum(case.suite == suite for case in cases)} cases, about {seconds / 60:.1f} minutes", file=sys.stderr)
         if args.estimate:
             return
         start = time.time()
         for case in cases:
-            measure(case, args, hearth)
+            measure(case, args)
         print(f"measured in {(time.time() - start) / 60:.1f} minutes", file=sys.stderr)
     text = report.update(args.work / "results", args.out)
     if not args.out:

@@ -14,6 +14,8 @@
 #include "engine/local_model.h"
 #include "hearth/hearth.h"
 #include "io/json.h"
+#include "store/packed.h"
+#include "store/store.h"
 
 using hearth::Error;
 using hearth::ErrorCode;
@@ -102,6 +104,19 @@ Result<char*> copy_string(std::string_view text) {
   return copy;
 }
 
+/// Where the model's packed weights are kept; nowhere when that is not wanted or cannot be told.
+hearth::engine::PackedCache packed_cache(const char* path, const hearth::capi::ModelOptions& options) {
+  hearth::engine::PackedCache cache;
+  if (!options.pack_cache || options.load.precision == hearth::kernels::Precision::kReference) return cache;
+  const auto home = hearth::store::Store::default_home();
+  if (!home) return cache;
+  if (const auto place = hearth::store::packed_place(*home, path); place) {
+    cache.file = place->weights();
+    cache.source = place->source;
+  }
+  return cache;
+}
+
 Status check_tokenizer(const hearth_model* model) {
   HEARTH_RETURN_IF_ERROR(require(model != nullptr, "model is NULL"));
   if (!model->local->tokenizer())
@@ -135,10 +150,10 @@ hearth_status hearth_model_load(const char* path, const hearth_options* options,
   return guarded([&]() -> Status {
     HEARTH_RETURN_IF_ERROR(require(path && model, "path and model must not be NULL"));
     *model = nullptr;
-    HEARTH_ASSIGN(const auto load_options,
-                  hearth::capi::load_options(options ? options->entries : hearth::capi::KeyValues()));
-    HEARTH_ASSIGN(auto opened, hearth::engine::open_model(path));
-    HEARTH_ASSIGN(auto local, hearth::engine::LocalModel::load(std::move(opened), load_options));
+    HEARTH_ASSIGN(const auto chosen,
+                  hearth::capi::model_options(options ? options->entries : hearth::capi::KeyValues()));
+    HEARTH_ASSIGN(auto opened, hearth::engine::open_model(path, packed_cache(path, chosen)));
+    HEARTH_ASSIGN(auto local, hearth::engine::LocalModel::load(std::move(opened), chosen.load));
     *model = new hearth_model{std::move(local)};
     return {};
   });

@@ -39,8 +39,9 @@ Status set_member(engine::CompletionRequest& request, const std::string& key, co
 
 }  // namespace
 
-Result<engine::LoadOptions> load_options(const KeyValues& entries) {
-  engine::LoadOptions options;
+Result<ModelOptions> model_options(const KeyValues& entries) {
+  ModelOptions all;
+  engine::LoadOptions& options = all.load;
   for (const auto& [key, value] : entries) {
     if (key == "threads") {
       HEARTH_ASSIGN(const int64_t threads, parse_int(key, value, 1, 1024));
@@ -59,12 +60,16 @@ Result<engine::LoadOptions> load_options(const KeyValues& entries) {
       if (value != "fast" && value != "reference")
         return fail(ErrorCode::kUsage, "precision is 'fast' or 'reference', not '", value, "'");
       options.precision = value == "fast" ? kernels::Precision::kFast : kernels::Precision::kReference;
+    } else if (key == "pack_cache") {
+      if (value != "on" && value != "off")
+        return fail(ErrorCode::kUsage, "pack_cache is 'on' or 'off', not '", value, "'");
+      all.pack_cache = value == "on";
     } else {
       return fail(ErrorCode::kUsage, "unknown model option '", key,
-                  "'; there are threads, ctx, max_sessions, kv, precision");
+                  "'; there are threads, ctx, max_sessions, kv, precision, pack_cache");
     }
   }
-  return options;
+  return all;
 }
 
 Status set_request_option(engine::CompletionRequest& request, std::string_view key,

@@ -14,8 +14,13 @@ namespace hearth::capi {
 
 using KeyValues = std::vector<std::pair<std::string, std::string>>;
 
-/// "threads", "ctx", "kv", "precision". Errors: kUsage naming the key.
-Result<engine::LoadOptions> load_options(const KeyValues& entries);
+/// What can be set before a model is loaded.
+struct ModelOptions {
+  engine::LoadOptions load;
+  bool pack_cache = true;
+};
+/// "threads", "ctx", "max_sessions", "kv", "precision", "pack_cache". Errors: kUsage naming the key.
+Result<ModelOptions> model_options(const KeyValues& entries);
 /// "max_tokens", "stop" (adds one), or a sampler's option by name. Errors: kUsage.
 Status set_request_option(engine::CompletionRequest& request, std::string_view key, const std::string& value);
 /// {"prompt"} or {"messages", "tools", ...} plus option members over `defaults`. Errors: kCorrupt, kUsage.

@@ -12,7 +12,9 @@
 namespace hearth::io {
 namespace {
 
-constexpr size_t kBufferBytes = 1 << 20;
+/// Also how far writes are cut and aligned: the page cache then holds the file in whole huge pages where the
+/// file system has them, and whoever maps it gets them.
+constexpr size_t kBufferBytes = 2 << 20;
 
 std::filesystem::path folder_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
@@ -102,11 +104,13 @@ Status AtomicFile::put(std::span<const std::byte> bytes) {
 Status AtomicFile::write(std::span<const std::byte> bytes) {
   if (fd_ < 0) return fail(ErrorCode::kIo, path_.string(), ": is not open for writing any more");
   written_ += bytes.size();
-  if (bytes.size() >= kBufferBytes) {
-    HEARTH_RETURN_IF_ERROR(flush());
-    return put(bytes);
-  }
   while (!bytes.empty()) {
+    if (buffer_.empty() && bytes.size() >= kBufferBytes) {
+      const size_t whole = bytes.size() / kBufferBytes * kBufferBytes;
+      HEARTH_RETURN_IF_ERROR(put(bytes.first(whole)));
+      bytes = bytes.subspan(whole);
+      continue;
+    }
     const size_t take = std::min(bytes.size(), kBufferBytes - buffer_.size());
     buffer_.append(reinterpret_cast<const char*>(bytes.data()), take);
     bytes = bytes.subspan(take);

@@ -111,7 +111,17 @@ MappedFile::~MappedFile() {
   ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
-void MappedFile::release_pages(std::span<const std::byte> bytes) {
+void MappedFile::release_pages(std::span<const std::byte> bytes) { advise(bytes, MADV_DONTNEED); }
+
+void MappedFile::expect_many_reads(std::span<const std::byte> bytes) {
+#if defined(MADV_HUGEPAGE)
+  advise(bytes, MADV_HUGEPAGE);
+#else
+  (void)bytes;
+#endif
+}
+
+void MappedFile::advise(std::span<const std::byte> bytes, int advice) {
   const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
   const auto address = reinterpret_cast<uintptr_t>(bytes.data());
   const uintptr_t begin = (address + page - 1) / page * page;
@@ -121,8 +131,7 @@ void MappedFile::release_pages(std::span<const std::byte> bytes) {
   for (auto* node = static_cast<Guard*>(g_guards.load()); node != nullptr; node = node->next) {
     const auto first = reinterpret_cast<uintptr_t>(node->begin.load());
     if (first == 0 || begin < first || end > first + node->size.load()) continue;
-    (void)::madvise(reinterpret_cast<void*>(begin), end - begin,
-                    MADV_DONTNEED);  // advice: failure costs memory only
+    (void)::madvise(reinterpret_cast<void*>(begin), end - begin, advice);  // failure costs memory or time only
     return;
   }
 }

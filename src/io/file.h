@@ -32,9 +32,12 @@ class MappedFile {
   /// Gives the memory of the whole pages inside `bytes` back: later reads fetch them from the file again.
   /// Nothing happens when `bytes` does not lie in a mapped file.
   static void release_pages(std::span<const std::byte> bytes);
+  /// Advice that `bytes` of a mapped file will be read in whole, again and again: large pages are worth it.
+  static void expect_many_reads(std::span<const std::byte> bytes);
 
  private:
   MappedFile() = default;
+  static void advise(std::span<const std::byte> bytes, int advice);
   struct Guard;
   static Guard* register_range(const std::byte* begin, size_t size, const char* path);
   friend void install_mapping_guard(void (*on_truncated)(const char* path));

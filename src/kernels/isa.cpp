@@ -9,6 +9,9 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
 #endif
 
 #include "base/log.h"
@@ -36,6 +39,11 @@ Available detect() {
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni")) {
       found.list[found.count++] = Isa::kAvx512Vnni;
     }
+  }
+#elif defined(__aarch64__)
+  if (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) {
+    found.list[found.count++] = Isa::kDotprod;
+    if (getauxval(AT_HWCAP2) & HWCAP2_I8MM) found.list[found.count++] = Isa::kI8mm;
   }
 #endif
   return found;
@@ -79,6 +87,10 @@ std::string_view to_string(Isa isa) {
       return "avx2";
     case Isa::kAvx512Vnni:
       return "avx512vnni";
+    case Isa::kDotprod:
+      return "dotprod";
+    case Isa::kI8mm:
+      return "i8mm";
   }
   return "unknown";
 }

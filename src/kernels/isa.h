@@ -1,5 +1,5 @@
 // Which instruction set the compute kernels use, chosen once at start: the best one this processor has,
-// unless HEARTH_ISA=scalar|avx2|avx512vnni asks for another. Kernels keep one table of functions per ISA and
+// unless HEARTH_ISA=scalar|avx2|avx512vnni|dotprod|i8mm asks for another. Kernels keep one table of functions per ISA and
 // look it up here. Must not know any kernel.
 #pragma once
 
@@ -14,8 +14,10 @@ enum class Isa : uint8_t {
   kScalar,      // plain C++: the reference
   kAvx2,        // AVX2, FMA and F16C
   kAvx512Vnni,  // and AVX-512 F, BW, VL and VNNI
+  kDotprod,     // 64-bit Arm with the byte dot product (Armv8.2 FEAT_DotProd)
+  kI8mm,        // and the byte matrix product (Armv8.6 FEAT_I8MM)
 };
-inline constexpr int kIsas = 3;
+inline constexpr int kIsas = 5;
 
 /// The ISA in use. HEARTH_ISA is read on the first call; a name that is unknown or that this machine cannot
 /// run is warned about and ignored.
@@ -37,6 +39,10 @@ std::string_view to_string(Isa isa);
 /// The same for AVX-512 with its byte dot products.
 #define HEARTH_TARGET_VNNI __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512vnni")))
 #define HEARTH_INLINE_VNNI HEARTH_TARGET_VNNI __attribute__((always_inline)) inline
+#endif
+#if defined(__aarch64__)
+#define HEARTH_TARGET_DOTPROD __attribute__((target("arch=armv8.2-a+dotprod")))
+#define HEARTH_TARGET_I8MM __attribute__((target("arch=armv8.2-a+dotprod+i8mm")))
 #endif
 #if defined(__clang__)
 #define HEARTH_UNROLL _Pragma("unroll")

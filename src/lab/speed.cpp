@@ -13,6 +13,7 @@
 #include "base/rng.h"
 #include "kernels/attention/kv_format.h"
 #include "lab/energy.h"
+#include "runtime/kv_cache.h"
 
 namespace hearth::lab {
 namespace {
@@ -20,16 +21,24 @@ namespace {
 constexpr int64_t kProbeBytes = int64_t{512} << 20;
 constexpr double kDecodeCost = 6;  // a step of decode takes about as long as so many tokens of prefill
 
-/// Keys and values that one step reads with `context` tokens before it.
-int64_t kv_bytes(const model::ModelSpec& spec, const kernels::KvFormat& format, int64_t context) {
-  int64_t bytes = 0;
+/// Bytes of keys and values that a step with `context` tokens before it reads, from what the cache holds for
+/// a sequence of `length` tokens forked at `depth`: pages have room beyond the sequence and the window, and a
+/// fork copies a page that is partly filled. Of the model only the proportions of its layers count, so that
+/// any format of pages will do.
+int64_t kv_bytes_read(const model::ModelSpec& spec, int64_t bytes_held, int64_t depth, int64_t length,
+                      int64_t context) {
+  constexpr int64_t kPage = kernels::kPageTokens;
+  double held = 0;
+  double read = 0;
   for (const model::LayerSpec& layer : spec.layers) {
-    const kernels::PageDims dims = {static_cast<int32_t>(layer.head_dim_k),
-                                    static_cast<int32_t>(layer.head_dim_v)};
-    const int64_t tokens = layer.window > 0 ? std::min(layer.window, context) : context;
-    bytes += tokens * layer.n_kv_heads * format.page_bytes(dims) / kernels::kPageTokens;
+    const auto width = static_cast<double>(layer.n_kv_heads * (layer.head_dim_k + layer.head_dim_v));
+    const bool windowed = layer.window > 0;
+    const int64_t kept = windowed ? std::min(length, layer.window + runtime::KvCache::kWindowSlack) : length;
+    const int64_t copied = depth % kPage == 0 ? 0 : 1;
+    held += width * static_cast<double>(((kept + kPage - 1) / kPage + copied) * kPage);
+    read += width * static_cast<double>(windowed ? std::min(layer.window, context) : context);
   }
-  return bytes;
+  return held > 0 ? static_cast<int64_t>(static_cast<double>(bytes_held) * read / held) : 0;
 }
 
 /// Operations per token of the matrices that every token of a prompt goes through, in billions.
@@ -113,9 +122,6 @@ class SpeedRun {
       speed.depth = depth;
       if (depth > 0) speed.fill_tokens_per_s = static_cast<double>(depth) / fill_s;
       speed.prefill_gop = prefill_gop(model_.model());
-      speed.kv_bytes_per_token =
-          kv_bytes(model_.model().spec(), *kernels::find_kv_format(runtime_.options().kv_format),
-                   depth + options_.generated_tokens / 2);
       for (int32_t repeat = 0; repeat < options_.repeats; ++repeat) {
         what_ = concat("depth ", depth, ", round ", repeat + 1, " of ", options_.repeats);
         HEARTH_RETURN_IF_ERROR(round(base, speed, report));
@@ -207,6 +213,12 @@ class SpeedRun {
       seconds += step_s;
       cost_ += count == 1 ? kDecodeCost : count;
     }
+    if (count == 1) {
+      const int64_t depth = runtime_.length(base.id());
+      const int64_t length = runtime_.length(forks.front().id());
+      kv_bytes_per_token_ = kv_bytes_read(model_.model().spec(), runtime_.kv_bytes_in_use(), depth, length,
+                                          length - options_.generated_tokens / 2);
+    }
     return seconds;
   }
 
@@ -224,6 +236,7 @@ class SpeedRun {
       energy_.joules();
       HEARTH_ASSIGN(decode_s, decode(base, 1, nullptr));
       speed.decode_tokens_per_s.push_back(generated / decode_s);
+      speed.kv_bytes_per_token = kv_bytes_per_token_;
       if (const auto joules = energy_.joules()) speed.decode_joules_per_token.push_back(*joules / generated);
       if (options_.sequences > 1) {
         HEARTH_ASSIGN(const double batch_s, decode(base, options_.sequences, nullptr));
@@ -261,7 +274,8 @@ class SpeedRun {
   EnergyMeter energy_;
   std::optional<ReadProbe> probe_;  // made when the memory of the model has been counted
   std::string what_;
-  double cost_ = 0;  // done, in tokens of prefill
+  int64_t kv_bytes_per_token_ = 0;  // of the last decode of one sequence
+  double cost_ = 0;                 // done, in tokens of prefill
   double total_cost_ = 1;
 };
 

@@ -212,6 +212,7 @@ Status present_packed(io::TensorFile& file) {
     }
     found->second->shape = {static_cast<int64_t>(rows.rows[i]), static_cast<int64_t>(rows.cols[i])};
     found->second->packed_from = format->id;
+    io::MappedFile::expect_many_reads(found->second->data);
   }
   std::erase_if(file.tensors, [](const io::Tensor& tensor) { return tensor.name == kChecksums; });
   for (const char* name : {"tensors", "tiles", "types", "rows", "cols", "fingerprints"}) {

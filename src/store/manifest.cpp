@@ -28,19 +28,32 @@ std::string text_of(const Json& object, const char* key) {
   return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
 }
 
+std::optional<StoredFile> file_from_json(const Json& entry) {
+  if (!entry.is_object()) return std::nullopt;
+  StoredFile file{text_of(entry, "name"), 0, text_of(entry, "sha256"), text_of(entry, "etag")};
+  const auto size = entry.find("size");
+  if (!is_safe_file_name(file.name) || !is_sha256(file.sha256) || size == entry.end() ||
+      !size->is_number_unsigned()) {
+    return std::nullopt;
+  }
+  file.size = size->get<uint64_t>();
+  return file;
+}
+
 }  // namespace
 
 uint64_t Manifest::bytes() const {
   uint64_t total = 0;
-  for (const StoredFile& file : files) total += file.size;
+  for (const StoredFile& file : present()) total += file.size;
   return total;
 }
 
 std::string manifest_to_json(const Manifest& manifest) {
+  const auto to_json = [](const StoredFile& file) -> Json {
+    return {{"name", file.name}, {"size", file.size}, {"sha256", file.sha256}, {"etag", file.etag}};
+  };
   Json files = Json::array();
-  for (const StoredFile& file : manifest.files) {
-    files.push_back({{"name", file.name}, {"size", file.size}, {"sha256", file.sha256}, {"etag", file.etag}});
-  }
+  for (const StoredFile& file : manifest.files) files.push_back(to_json(file));
   Json root = {{"version", kVersion},
                {"name", manifest.name},
                {"source", manifest.source},
@@ -49,6 +62,7 @@ std::string manifest_to_json(const Manifest& manifest) {
                {"pulled_at", manifest.pulled_at},
                {"kind", manifest.is_folder ? "safetensors" : "gguf"},
                {"files", std::move(files)}};
+  if (manifest.packed) root["packed"] = to_json(*manifest.packed);
   // An ETag or path that is no UTF-8 must not make writing throw.
   return root.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -79,15 +93,13 @@ Result<Manifest> manifest_from_json(std::string_view text, std::string_view wher
     return bad("lacks a name or files");
   }
   for (const Json& entry : *files) {
-    if (!entry.is_object()) return bad("lists something that is no file");
-    StoredFile file{text_of(entry, "name"), 0, text_of(entry, "sha256"), text_of(entry, "etag")};
-    const auto size = entry.find("size");
-    if (!is_safe_file_name(file.name) || !is_sha256(file.sha256) || size == entry.end() ||
-        !size->is_number_unsigned()) {
-      return bad("lists a file with a bad name, size or hash");
-    }
-    file.size = size->get<uint64_t>();
-    out.files.push_back(std::move(file));
+    std::optional<StoredFile> file = file_from_json(entry);
+    if (!file) return bad("lists a file with a bad name, size or hash");
+    out.files.push_back(*std::move(file));
+  }
+  if (const auto packed = root.find("packed"); packed != root.end()) {
+    out.packed = file_from_json(*packed);
+    if (!out.packed) return bad("has a packed file with a bad name, size or hash");
   }
   return out;
 }

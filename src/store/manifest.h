@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,8 +28,13 @@ struct Manifest {
   std::string revision;    // commit on the hub; may be empty
   std::string pulled_at;   // UTC, ISO 8601
   bool is_folder = false;  // opened as a safetensors folder; else the first file is opened
-  std::vector<StoredFile> files;
+  std::vector<StoredFile> files;     // as they came
+  std::optional<StoredFile> packed = std::nullopt;  // there instead of `files`, made from them
 
+  /// What is on disk.
+  std::span<const StoredFile> present() const {
+    return packed ? std::span<const StoredFile>(&*packed, 1) : std::span<const StoredFile>(files);
+  }
   uint64_t bytes() const;
 };
 

@@ -69,11 +69,24 @@ Result<std::string> source_of_files(const fs::path& model) {
 
 }  // namespace
 
+std::array<fs::path, 2> packed_parents(const fs::path& home) {
+  return {home / "packed" / "models", home / "packed" / "files"};
+}
+
+fs::path packed_of_model(const fs::path& home, const std::string& folder) {
+  return packed_parents(home)[0] / folder;
+}
+
+std::string packed_source(const Manifest& manifest) {
+  std::string text;
+  for (const StoredFile& file : manifest.files) text += concat(file.name, ' ', file.sha256, '\n');
+  return "sha256:" + sha256_of_text(text);
+}
+
 Result<fs::path> packed_folder(const fs::path& home, const fs::path& model) {
   const std::string folder = store_folder_of(home, model);
-  if (!folder.empty()) return home / "packed" / "models" / folder;
-  const std::string key = sha256_of_text(resolved(model).string()).substr(0, kKeyDigits);
-  return home / "packed" / "files" / key;
+  if (!folder.empty()) return packed_of_model(home, folder);
+  return packed_parents(home)[1] / sha256_of_text(resolved(model).string()).substr(0, kKeyDigits);
 }
 
 Result<fs::path> packed_folder(const fs::path& model) {
@@ -87,9 +100,7 @@ Result<PackedPlace> packed_place(const fs::path& home, const fs::path& model) {
   const std::string folder = store_folder_of(home, model);
   if (!folder.empty()) {
     if (const Result<Manifest> manifest = read_manifest(home / "models" / folder); manifest) {
-      std::string text;
-      for (const StoredFile& file : manifest->files) text += concat(file.name, ' ', file.sha256, '\n');
-      place.source = "sha256:" + sha256_of_text(text);
+      place.source = packed_source(*manifest);
       return place;
     }
   }

@@ -8,10 +8,12 @@
 // be deleted at any time. Must not know what packed weights look like.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <string>
 
 #include "base/result.h"
+#include "store/manifest.h"
 
 namespace hearth::store {
 
@@ -30,6 +32,13 @@ Result<std::filesystem::path> packed_folder(const std::filesystem::path& home,
                                             const std::filesystem::path& model);
 /// The same in the default home.
 Result<std::filesystem::path> packed_folder(const std::filesystem::path& model);
+
+/// The two folders that hold the folders of models, and that of a store model.
+std::array<std::filesystem::path, 2> packed_parents(const std::filesystem::path& home);
+std::filesystem::path packed_of_model(const std::filesystem::path& home, const std::string& folder);
+
+/// What a store model's packed weights are made from.
+std::string packed_source(const Manifest& manifest);
 
 /// Folder and source. Errors: kNotFound, kIo (the model cannot be looked at).
 Result<PackedPlace> packed_place(const std::filesystem::path& home, const std::filesystem::path& model);

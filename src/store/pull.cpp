@@ -8,6 +8,7 @@
 #include "io/utf8.h"
 #include "store/disk.h"
 #include "store/download.h"
+#include "store/packed.h"
 #include "store/plan.h"
 #include "store/store.h"
 
@@ -16,12 +17,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kPackedName = "hearth-packed.gguf";
+
 /// One pull, after the plan is made. Where its pieces lie: see store.h.
 class Pull {
  public:
   Pull(const fs::path& home, Plan plan, const PullOptions& options)
       : plan_(std::move(plan)),
         options_(options),
+        home_(home),
         folder_(home / "models" / folder_of_name(plan_.name)),
         staging_(home / "partial" / folder_of_name(plan_.name)) {}
 
@@ -31,8 +35,14 @@ class Pull {
                                              lock_file, [this] { tell_phase(PullProgress::Phase::kWaiting); },
                                              [this] { return options_.http.cancelled(); }));
     HEARTH_ASSIGN(std::optional<Manifest> present, look_at_present());
-    if (present) return PullOutcome{{std::move(*present), folder_}, true};
+    if (present && present->packed.has_value() == (options_.pack != nullptr)) {
+      return PullOutcome{{std::move(*present), folder_}, true};
+    }
     HEARTH_RETURN_IF_ERROR(make_folders(staging_));
+    if (present && options_.pack) {  // nothing to fetch
+      const Model model{*present, folder_};
+      return publish(std::move(*present), model.path());
+    }
     HEARTH_RETURN_IF_ERROR(check_total_space());
     Manifest manifest;
     manifest.name = plan_.name;
@@ -55,7 +65,15 @@ class Pull {
       manifest.files.push_back(std::move(stored));
     }
     manifest.pulled_at = utc_now();
-    return publish(std::move(manifest));
+    const Model staged{manifest, staging_};
+    if (options_.accept) {
+      if (const Status accepted = options_.accept(staged.path()); !accepted) {
+        std::error_code error;
+        fs::remove_all(staging_, error);
+        return accepted.error();
+      }
+    }
+    return publish(std::move(manifest), staged.path());
   }
 
  private:
@@ -76,7 +94,10 @@ class Pull {
                   " (what follows the '?' differs); give another name with --name, or hearth rm ",
                   plan_.name);
     }
-    for (const StoredFile& file : manifest->files) {
+    if (manifest->packed && !(options_.pack && options_.packed_is_usable(folder_ / manifest->packed->name))) {
+      return std::optional<Manifest>();  // the original is wanted, or needed for packing again
+    }
+    for (const StoredFile& file : manifest->present()) {
       const Result<uint64_t> size = io::size_of_file(folder_ / file.name);
       if (!size || *size != file.size) return std::optional<Manifest>();
     }
@@ -163,14 +184,33 @@ class Pull {
     return StoredFile{file.name, copied, std::move(sha256), {}};
   }
 
-  Result<PullOutcome> publish(Manifest manifest) {
-    Model staged{manifest, staging_};
-    if (options_.accept) {
-      if (const Status accepted = options_.accept(staged.path()); !accepted) {
+  /// The packed form of `model` into the staging folder.
+  Result<StoredFile> pack(const Manifest& manifest, const fs::path& model) {
+    StoredFile packed{std::string(kPackedName), 0, {}, {}};
+    const fs::path out = staging_ / packed.name;
+    HEARTH_RETURN_IF_ERROR(options_.pack(model, out, packed_source(manifest)));
+    HEARTH_ASSIGN(packed.size, io::size_of_file(out));
+    finished_bytes_ = 0;
+    meter_.reset();
+    HEARTH_ASSIGN(packed.sha256, sha256_of_file(out, [&](uint64_t done) {
+                    tell(PullProgress::Phase::kChecking, done, packed.size);
+                    return !options_.http.cancelled();
+                  }));
+    return packed;
+  }
+
+  /// `model` is what a loader would open now; with `pack`, its packed form takes its place.
+  Result<PullOutcome> publish(Manifest manifest, const fs::path& model) {
+    if (options_.pack) {
+      Result<StoredFile> packed = pack(manifest, model);
+      if (!packed) {
+        const bool in_staging = model == staging_ || model.parent_path() == staging_;
+        const bool fetched = in_staging && !plan_.files.front().job.url.empty();
         std::error_code error;
-        fs::remove_all(staging_, error);
-        return accepted.error();
+        if (!fetched) fs::remove_all(staging_, error);  // what was fetched waits for another try
+        return packed.error();
       }
+      manifest.packed = std::move(packed).value();
     }
     remove_leftovers(manifest);
     HEARTH_RETURN_IF_ERROR(write_manifest(staging_, manifest));
@@ -178,6 +218,7 @@ class Pull {
     HEARTH_RETURN_IF_ERROR(sync_folder(folder_.parent_path()));
     std::error_code error;
     fs::remove_all(staging_, error);  // the model that was replaced, if there was one
+    if (options_.pack) fs::remove_all(packed_of_model(home_, folder_.filename().string()), error);
     return PullOutcome{{std::move(manifest), folder_}, false};
   }
 
@@ -188,7 +229,8 @@ class Pull {
     fs::directory_iterator it(staging_, error);
     for (const fs::directory_iterator end; !error && it != end; it.increment(error)) {
       const std::string name = it->path().filename();
-      const bool wanted = std::any_of(manifest.files.begin(), manifest.files.end(),
+      const auto present = manifest.present();
+      const bool wanted = std::any_of(present.begin(), present.end(),
                                       [&name](const StoredFile& file) { return file.name == name; });
       if (!wanted) doomed.push_back(it->path());
     }
@@ -197,6 +239,7 @@ class Pull {
 
   Plan plan_;
   const PullOptions& options_;
+  fs::path home_;
   fs::path folder_;
   fs::path staging_;
   int file_number_ = 0;

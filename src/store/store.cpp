@@ -10,6 +10,7 @@
 #include "io/utf8.h"
 #include "net/http_headers.h"
 #include "store/disk.h"
+#include "store/packed.h"
 
 namespace hearth::store {
 namespace {
@@ -205,7 +206,7 @@ Result<Model> Store::resolve(std::string_view name, bool by_prefix) const {
 
 Result<Model> Store::find(std::string_view name) const {
   HEARTH_ASSIGN(Model model, resolve(name, /*by_prefix=*/true));
-  for (const StoredFile& file : model.manifest.files) {
+  for (const StoredFile& file : model.manifest.present()) {
     const Result<uint64_t> size = io::size_of_file(model.folder / file.name);
     if (size && *size == file.size) continue;
     return fail(ErrorCode::kCorrupt, model.manifest.name, ": ", (model.folder / file.name).string(),
@@ -237,7 +238,7 @@ Result<uint64_t> Store::remove(std::string_view name) {
   }
   if (!lock) return lock.error();
   uint64_t freed = 0;
-  for (const fs::path& place : {home_ / "models" / folder, graveyard / folder}) {
+  for (const fs::path& place : {home_ / "models" / folder, graveyard / folder, packed_of_model(home_, folder)}) {
     std::error_code error;
     if (!fs::exists(place, error)) continue;
     HEARTH_ASSIGN(const uint64_t bytes, delete_folder(place, graveyard));
@@ -246,12 +247,30 @@ Result<uint64_t> Store::remove(std::string_view name) {
   return freed;
 }
 
+std::vector<fs::path> Store::list_packed() const {
+  std::vector<fs::path> out;
+  for (const fs::path& parent : packed_parents(home_)) {
+    std::error_code error;
+    fs::directory_iterator it(parent, error);
+    for (const fs::directory_iterator end; !error && it != end; it.increment(error)) {
+      std::error_code ignored;
+      if (it->is_directory(ignored)) out.push_back(it->path());
+    }
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+Result<uint64_t> Store::remove_packed(const fs::path& folder) {
+  return delete_folder(folder, home_ / "partial");
+}
+
 Status Store::verify(std::string_view name, const std::function<bool(uint64_t, uint64_t)>& tick) const {
   HEARTH_ASSIGN(const Model model, find(name));
   const uint64_t total = model.manifest.bytes();
   uint64_t before = 0;
   std::string broken;
-  for (const StoredFile& file : model.manifest.files) {
+  for (const StoredFile& file : model.manifest.present()) {
     HEARTH_ASSIGN(const std::string sha256, sha256_of_file(model.folder / file.name, [&](uint64_t done) {
                     return !tick || tick(before + done, total);
                   }));

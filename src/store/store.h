@@ -4,6 +4,7 @@
 //   HOME/models/FOLDER/...             the model's files, flat
 //   HOME/partial/FOLDER/               the same while being pulled: FILE.part, FILE.state.json, done files
 //   HOME/partial/.lock-FOLDER          one puller at a time
+//   HOME/packed/...                    packed weights, see packed.h
 //
 // HOME is $HEARTH_HOME, else $XDG_DATA_HOME/hearth, else ~/.local/share/hearth. A name is ORG/REPO:TAG for
 // models of the hub (FOLDER is ORG--REPO--TAG) and a plain name for others. A pull fills partial/FOLDER and
@@ -31,8 +32,10 @@ struct Model {
   Manifest manifest;
   std::filesystem::path folder;
 
-  /// What a loader opens: the GGUF (its first part) or the folder.
+  /// What a loader opens: the packed file where there is only that, else the GGUF (its first part) or the
+  /// folder.
   std::filesystem::path path() const {
+    if (manifest.packed) return folder / manifest.packed->name;
     return manifest.is_folder ? folder : folder / manifest.files.front().name;
   }
 };
@@ -44,7 +47,7 @@ struct PartialPull {
 };
 
 struct PullProgress {
-  enum class Phase { kAsking, kWaiting, kFetching, kCopying };
+  enum class Phase { kAsking, kWaiting, kFetching, kCopying, kChecking };
   Phase phase = Phase::kAsking;
   std::string_view file;
   int file_number = 0;  // from 1
@@ -68,6 +71,13 @@ struct PullOptions {
   /// A last look at the complete model (what a loader would open) before it gets its name; an error refuses
   /// it.
   std::function<Status(const std::filesystem::path&)> accept;
+  /// When given, only the packed form is kept: writes that of the complete model at `model` to `out`. It is
+  /// kept with `source` in it (packed.h).
+  std::function<Status(const std::filesystem::path& model, const std::filesystem::path& out,
+                       const std::string& source)>
+      pack;
+  /// Whether a packed form that is there already can be used; goes with `pack`.
+  std::function<bool(const std::filesystem::path&)> packed_is_usable;
 
   static PullOptions from_environment();
 };
@@ -93,9 +103,14 @@ class Store {
   /// when files are missing.
   Result<Model> find(std::string_view name) const;
 
-  /// Deletes a model (found as by find, but never by a mere beginning), or what is left of a cut pull.
-  /// Returns the bytes freed.
+  /// Deletes a model (found as by find, but never by a mere beginning) with its packed weights, or what is
+  /// left of a cut pull. Returns the bytes freed.
   Result<uint64_t> remove(std::string_view name);
+
+  /// The folders of packed weights that there are (packed.h), whatever is in them.
+  std::vector<std::filesystem::path> list_packed() const;
+  /// Deletes one of them. Returns the bytes freed.
+  Result<uint64_t> remove_packed(const std::filesystem::path& folder);
 
   /// Fetches or copies what `reference` names (reference.h). A second pull of the same thing continues or
   /// does nothing.

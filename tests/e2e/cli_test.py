@@ -199,6 +199,30 @@ class Plumbing(unittest.TestCase):
                     "decode_bandwidth_share"):
             self.assertGreater(report[key], 0, key)
 
+    def test_bench_at_several_depths_and_compared(self):
+        with tempfile.TemporaryDirectory() as folder:
+            result = hearth("bench", DEVICE, "--prompt", "16", "--gen", "4", "--depth", "40,0", "--repeat", "2", "--sequences", "3", "--profile",
+                            "--json")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            report = json.loads(result.stdout)
+            self.assertEqual([d["depth"] for d in report["depths"]], [0, 40])
+            for depth in report["depths"]:
+                self.assertEqual(len(depth["rounds"]["decode_tokens_per_s"]), 2)
+                self.assertGreater(depth["batch_tokens_per_s"], 0)
+                self.assertIn("attention", {part["part"] for part in depth["decode_profile"]})
+            for key in ("int8_peak_gop_s", "fp32_peak_gflop_s", "decode_kv_bytes_per_token"):
+                self.assertGreater(report[key], 0, key)
+            path = pathlib.Path(folder) / "a.json"
+            path.write_text(result.stdout)
+            same = hearth("bench", "--compare", path, path, "--json")
+            self.assertEqual(same.returncode, 0, same.stderr)
+            self.assertEqual({row["ratio"] for row in json.loads(same.stdout)["rows"]}, {1.0})
+            slower = hearth("bench", "--compare", path, path, "--fail-below", "1.1")
+            self.assertEqual((slower.returncode, len(slower.stderr.splitlines())), (1, 1), slower.stderr)
+            for wrong in (["bench"], ["bench", DEVICE, "--depth", "-1"], ["bench", DEVICE, "--depth", "1,x"], ["bench", "--compare", path]):
+                result = hearth(*wrong)
+                self.assertEqual((result.returncode, len(result.stderr.splitlines())), (2, 1), result.stderr)
+
     def test_too_large_a_context_is_refused_with_numbers(self):
         result = hearth("run", DEVICE, "--raw", "-p", "x", "--ctx", "16000000")
         if result.returncode == 0:

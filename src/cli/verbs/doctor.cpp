@@ -1,8 +1,9 @@
-// hearth doctor: what this machine has, and which models fit.
+// hearth doctor: what this machine has, and which models fit; on request whether all that is kept is whole.
 #include <CLI/CLI.hpp>
 #include <array>
 #include <cstdio>
 
+#include "cli/packed_state.h"
 #include "cli/verb.h"
 #include "io/file.h"
 #include "io/json.h"
@@ -20,9 +21,14 @@ constexpr std::array<double, 7> kSizesInBillions = {0.135, 0.6, 1.2, 3, 4, 8, 14
 
 class DoctorCommand : public Command {
  public:
-  void declare(CLI::App& app) override { app.add_flag("--json", json_, "Print one JSON object"); }
+  void declare(CLI::App& app) override {
+    auto* json = app.add_flag("--json", json_, "Print one JSON object");
+    app.add_flag("--verify", verify_, "Read all models and packed weights in the store and check every byte")
+        ->excludes(json);
+  }
 
   Status run(Console& console) override {
+    if (verify_) return verify_everything(console);
     const int threads = available_cpus();
     HEARTH_ASSIGN(const model::MachineMemory machine, model::machine_memory());
     const int64_t memory = machine.available_bytes;
@@ -67,13 +73,14 @@ class DoctorCommand : public Command {
   }
 
   bool json_ = false;
+  bool verify_ = false;
 };
 
 }  // namespace
 
 const Verb& verb_doctor() {
   static const Verb kVerb{"doctor", "what this machine has: instruction set, threads, bandwidth, memory",
-                          "  hearth doctor\n  hearth doctor --json\n",
+                          "  hearth doctor\n  hearth doctor --json\n  hearth doctor --verify\n",
                           [] { return std::unique_ptr<Command>(std::make_unique<DoctorCommand>()); }};
   return kVerb;
 }

@@ -57,7 +57,8 @@ class ListCommand : public Command {
       const store::Manifest& manifest = models[i].manifest;
       io::Json row = {{"name", manifest.name},         {"path", models[i].path().string()},
                       {"size", manifest.bytes()},      {"source", manifest.source},
-                      {"revision", manifest.revision}, {"pulled_at", manifest.pulled_at}};
+                      {"revision", manifest.revision}, {"pulled_at", manifest.pulled_at},
+                      {"packed_only", manifest.packed.has_value()}};
       if (i < conditions.size()) row["condition"] = conditions[i];
       list.push_back(std::move(row));
     }
@@ -81,6 +82,7 @@ class ListCommand : public Command {
       size.insert(0, size.size() < 9 ? 9 - size.size() : 0, ' ');
       std::string line = manifest.name + std::string(width - manifest.name.size(), ' ') + "  " + size + "  " +
                          manifest.pulled_at.substr(0, 10);
+      if (manifest.packed) line += "  packed only";
       if (i < conditions.size()) line += conditions[i] == "ok" ? "  ok" : "  DAMAGED";
       console.out(line + "\n");
     }

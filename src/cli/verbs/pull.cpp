@@ -4,9 +4,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/thread_pool.h"
 #include "cli/verb.h"
+#include "engine/local_model.h"
 #include "io/json.h"
 #include "model/model.h"
+#include "model/packed.h"
 #include "store/store.h"
 
 namespace hearth::cli {
@@ -41,6 +44,8 @@ class PullCommand : public Command {
     app.add_option("--stall-timeout", stall_timeout_s_, "Seconds of silence that count as a cut")
         ->check(CLI::Range(1, 3600))
         ->capture_default_str();
+    app.add_flag("--packed-only", packed_only_,
+                 "Keep only the packed form that runs, not the file it is made from (saves half the disk)");
     app.add_flag("--json", json_, "Print one JSON object about the model");
   }
 
@@ -76,6 +81,10 @@ class PullCommand : public Command {
     options.accept = [&console, promised](const std::filesystem::path& path) {
       return look_at(console, path, promised);
     };
+    if (!packed_only_) return options;
+    options.pack = [&console](const std::filesystem::path& model, const std::filesystem::path& out,
+                              const std::string& source) { return pack(console, model, out, source); };
+    options.packed_is_usable = [](const std::filesystem::path& path) { return model::open_source(path).ok(); };
     return options;
   }
 
@@ -89,6 +98,22 @@ class PullCommand : public Command {
     return {};
   }
 
+  static Status pack(Console& console, const std::filesystem::path& model, const std::filesystem::path& out,
+                     const std::string& source) {
+    console.progress_done();
+    HEARTH_ASSIGN(const engine::OpenedModel opened, engine::open_model(model));
+    ThreadPool pool(available_cpus());
+    const Status packed = model::write_packed(
+        opened.file, {source, model.string()}, out, pool, [&console](uint64_t done, uint64_t total) {
+          console.progress("packing", static_cast<double>(done) / static_cast<double>(total),
+                           format_bytes(static_cast<double>(done)));
+          return !interrupted().load();
+        });
+    console.progress_done();
+    if (packed) return {};
+    return Error{packed.error().code, concat(model.string(), ": cannot be packed: ", packed.error().message)};
+  }
+
   void show(Console& console, const PullProgress& progress) {
     if (progress.phase == PullProgress::Phase::kWaiting) {
       console.note("another hearth is pulling this model; waiting for it");
@@ -98,7 +123,7 @@ class PullCommand : public Command {
       if (console.err_is_terminal()) console.progress("asking " + reference_, -1, "");
       return;
     }
-    std::string label(progress.file);
+    std::string label(progress.phase == PullProgress::Phase::kChecking ? "checking" : progress.file);
     constexpr size_t kMaxLabel = 40;
     if (label.size() > kMaxLabel) label = label.substr(0, kMaxLabel - 3) + "...";
     if (progress.file_count > 1) {
@@ -125,7 +150,8 @@ class PullCommand : public Command {
       const io::Json root = {{"name", model.manifest.name},           {"path", model.path().string()},
                              {"source", model.manifest.source},       {"revision", model.manifest.revision},
                              {"size", model.manifest.bytes()},        {"files", std::move(files)},
-                             {"already_there", outcome.already_there}};
+                             {"already_there", outcome.already_there},
+                             {"packed_only", model.manifest.packed.has_value()}};
       console.out(io::dump_json(root) + "\n");
       return;
     }
@@ -141,6 +167,7 @@ class PullCommand : public Command {
   int connections_ = 4;
   int retries_ = 6;
   int stall_timeout_s_ = 30;
+  bool packed_only_ = false;
   bool json_ = false;
 };
 
@@ -151,7 +178,7 @@ const Verb& verb_pull() {
       "pull", "fetch a model into the store",
       "  hearth pull hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M\n"
       "  hearth pull https://example.com/model.gguf --sha256 0123...\n"
-      "  hearth pull ./model.gguf --name mine\n"
+      "  hearth pull ./model.gguf --name mine --packed-only\n"
       "A pull that was cut goes on where it stopped. HF_TOKEN is used for private and gated models,\n"
       "HF_ENDPOINT for another hub, HEARTH_HOME for another place.\n",
       [] { return std::unique_ptr<Command>(std::make_unique<PullCommand>()); }};

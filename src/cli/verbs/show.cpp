@@ -4,6 +4,7 @@
 
 #include "cli/model_check.h"
 #include "cli/model_options.h"
+#include "cli/packed_state.h"
 #include "cli/verb.h"
 #include "io/file.h"
 #include "io/json.h"
@@ -68,6 +69,9 @@ std::string_view type_name(uint32_t type) {
   return format ? format->name : "?";
 }
 
+/// Of packed matrices, what they were packed from.
+uint32_t type_of(const io::Tensor& tensor) { return tensor.packed_from.value_or(tensor.type); }
+
 class ShowCommand : public Command {
  public:
   void declare(CLI::App& app) override {
@@ -83,6 +87,7 @@ class ShowCommand : public Command {
     HEARTH_ASSIGN(const engine::LoadOptions options, load_.options());
     HEARTH_ASSIGN(const engine::MemoryNeed need, engine::plan_memory(opened, options));
     if (const auto place = place_of(path)) verdict_ = store::read_verdict(*place);
+    packed_ = packed_state(path);
     console.out(json_ ? as_json(opened, need).dump(-1, ' ', false, io::Json::error_handler_t::replace) + "\n"
                       : as_text(opened, need));
     return {};
@@ -95,7 +100,7 @@ class ShowCommand : public Command {
     io::Json tensors = io::Json::array();
     for (const io::Tensor& tensor : opened.file.tensors) {
       tensors.push_back({{"name", tensor.name},
-                         {"type", type_name(tensor.type)},
+                         {"type", type_name(type_of(tensor))},
                          {"shape", tensor.shape},
                          {"bytes", tensor.data.size()}});
     }
@@ -103,6 +108,7 @@ class ShowCommand : public Command {
             {"metadata", std::move(metadata)},
             {"tensors", std::move(tensors)},
             {"check", check_json()},
+            {"packed", {{"state", packed_.state}, {"path", packed_.path.string()}, {"bytes", packed_.bytes}}},
             {"memory",
              {{"weights_bytes", need.plan.weight_bytes},
               {"kv_bytes", need.plan.kv_bytes},
@@ -124,7 +130,7 @@ class ShowCommand : public Command {
     }
     out += concat("tensors (", opened.file.tensors.size(), ")\n");
     for (const io::Tensor& tensor : opened.file.tensors) {
-      out += concat("  ", printable(tensor.name, kShownBytes), "  ", type_name(tensor.type), "  ",
+      out += concat("  ", printable(tensor.name, kShownBytes), "  ", type_name(type_of(tensor)), "  ",
                     shape_text(tensor.shape), "  ", io::human_bytes(tensor.data.size()), "\n");
     }
     const auto bytes = [](int64_t n) {
@@ -135,7 +141,8 @@ class ShowCommand : public Command {
         concat("memory\n  weights ", bytes(plan.weight_bytes), ", KV cache ", bytes(plan.kv_bytes), " at ",
                plan.context, " tokens, scratch ", bytes(plan.scratch_bytes), ": ", bytes(plan.total_bytes()),
                " of ", bytes(need.machine.available_bytes), " available (", need.machine.limit,
-               ")\n  largest context that fits: ", need.largest_context_tokens, " tokens\n");
+               ")\n  largest context that fits: ", need.largest_context_tokens, " tokens\npacked weights\n  ",
+               describe(packed_), "\n");
     return concat(out, "check\n  ", verdict_ ? describe(*verdict_) : "none yet; hearth check " + model_,
                   "\n");
   }
@@ -153,6 +160,7 @@ class ShowCommand : public Command {
   }
 
   std::string model_;
+  PackedState packed_;
   bool json_ = false;
   LoadFlags load_;
   std::optional<store::Verdict> verdict_;

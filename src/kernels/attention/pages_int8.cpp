@@ -11,6 +11,7 @@ namespace hearth::kernels {
 
 #if defined(__x86_64__)
 const PageKernels& page_kernels_int8_avx2();
+const PageKernels& page_kernels_int8_vnni();
 #endif
 const KvFormat& kv_format_int8();
 
@@ -129,6 +130,7 @@ constexpr PageKernels kScalar = {write, int8_page::read, load_query, scores, acc
 
 const PageKernels& kernels_int8([[maybe_unused]] Isa isa) {
 #if defined(__x86_64__)
+  if (isa >= Isa::kAvx512Vnni) return page_kernels_int8_vnni();
   if (isa >= Isa::kAvx2) return page_kernels_int8_avx2();
 #endif
   return kScalar;

@@ -15,6 +15,12 @@ namespace {
 using namespace int8_page;
 using avx2::Fetch;
 
+#if defined(__clang__)
+#define HEARTH_UNROLL_2 _Pragma("unroll 2")
+#else
+#define HEARTH_UNROLL_2 _Pragma("GCC unroll 2")
+#endif
+
 HEARTH_INLINE_AVX2 __m256i widen(const int8_t* at) {
   return _mm256_cvtepi8_epi16(_mm_load_si128(reinterpret_cast<const __m128i*>(at)));
 }
@@ -30,7 +36,7 @@ struct Tile {
     HEARTH_UNROLL for (int r = 0; r < R; ++r) {
       HEARTH_UNROLL for (int n = 0; n < N; ++n) sum[r][n][0] = sum[r][n][1] = _mm256_setzero_si256();
     }
-    for (int32_t j = 0; j < steps; ++j) {
+    HEARTH_UNROLL_2 for (int32_t j = 0; j < steps; ++j) {
       fetch.step<(N + 1) / 2>();
       __m256i four[R];
       if constexpr (R * N <= 4) {

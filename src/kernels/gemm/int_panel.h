@@ -75,9 +75,15 @@ struct IntPanel {
     }
   }
 
-  static constexpr Tile tile(std::string_view name, TileMultiply avx2, TileMultiply avx512_vnni) {
-    return {name, true, panel_bytes, pack, decode_row, {multiply_scalar, avx2, avx512_vnni}};
+#if defined(__aarch64__)
+  static constexpr Tile tile(std::string_view name, TileMultiply dotprod, TileMultiply i8mm) {
+    return {name, true, panel_bytes, pack, decode_row, {multiply_scalar, nullptr, nullptr, dotprod, i8mm}};
   }
+#else
+  static constexpr Tile tile(std::string_view name, TileMultiply avx2, TileMultiply avx512_vnni) {
+    return {name, true, panel_bytes, pack, decode_row, {multiply_scalar, avx2, avx512_vnni, nullptr, nullptr}};
+  }
+#endif
 };
 
 /// Four codes of row r as they lie in a row of Codes.

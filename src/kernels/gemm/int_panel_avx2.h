@@ -17,8 +17,9 @@
 
 namespace hearth::kernels::avx2 {
 
-inline constexpr int64_t kFewColumns =
-    8;  // up to here weights are read once, from memory; beyond, expanding pays
+inline constexpr int64_t kFewColumns = 32;  // up to here straight from the tile; beyond, expanding pays
+inline constexpr int kTwoChains = 4;        // columns up to which the latency of one chain of additions shows
+inline constexpr int kColumnsAtOnce = 8;    // share one pass over a panel, unpacked in registers
 inline constexpr int64_t kChunkColumns =
     256;  // columns whose partial sums for a group of panels stay in cache
 inline constexpr int64_t kPrefetchBytes =
@@ -134,6 +135,39 @@ HEARTH_INLINE_AVX2 void dot_group(const Codes8& codes, const ActivationBlock* a,
       maddubs, add16, s);
 }
 
+/// 16-bit sums of the products of four nibble vectors (one group of four-bit codes) with N columns, the
+/// nibbles unpacked once. Same bound as dot_group().
+template <int N>
+HEARTH_INLINE_AVX2 void dot_nibbles(const uint8_t (*vectors)[kVectorBytes], const ActivationBlock* a, int g,
+                                    __m256i (&low)[N]) {
+  __m256i high[N];
+  HEARTH_UNROLL for (int j = 0; j < 4; ++j) {
+    Nibbles w = nibbles(vectors[j]);
+    keep_in_register(w.low);
+    keep_in_register(w.high);
+    HEARTH_UNROLL for (int n = 0; n < N; ++n) {
+      const int8_t* x = a[n].q + g * kGroup + 4 * j;
+      const __m256i first = maddubs(w.low, broadcast32(x));
+      const __m256i second = maddubs(w.high, broadcast32(x + 16));
+      if (j == 0) {
+        low[n] = first;
+      } else {
+        add16(low[n], first);
+      }
+      if constexpr (N > kTwoChains) {
+        add16(low[n], second);
+      } else if (j == 0) {
+        high[n] = second;
+      } else {
+        add16(high[n], second);
+      }
+    }
+  }
+  if constexpr (N <= kTwoChains) {
+    HEARTH_UNROLL for (int n = 0; n < N; ++n) add16(low[n], high[n]);
+  }
+}
+
 /// K::few<N>(tile, groups, a, sums[N]) adds one tile's products with N columns to sums, eight rows each.
 template <typename K>
 struct FewColumns {
@@ -154,15 +188,23 @@ struct FewColumns {
     HEARTH_UNROLL for (int i = 0; i < N; ++i) store_rows(job, panel, t + i, sums[i]);
   }
 
+  /// The last n <= N columns.
+  template <int N>
+  HEARTH_TARGET_AVX2 static void last_columns(const TileJob& job, int64_t panel, int64_t t, int64_t n) {
+    if constexpr (N > 0) {
+      if (n == N) {
+        columns<N>(job, panel, t);
+      } else {
+        last_columns<N - 1>(job, panel, t, n);
+      }
+    }
+  }
+
   HEARTH_TARGET_AVX2 static void multiply(const TileJob& job) {
     for (int64_t panel = job.panel_begin; panel < job.panel_end; ++panel) {
       int64_t t = 0;
-      for (; t + 4 <= job.input->n; t += 4) columns<4>(job, panel, t);
-      if (t + 2 <= job.input->n) {
-        columns<2>(job, panel, t);
-        t += 2;
-      }
-      if (t < job.input->n) columns<1>(job, panel, t);
+      for (; t + kColumnsAtOnce <= job.input->n; t += kColumnsAtOnce) columns<kColumnsAtOnce>(job, panel, t);
+      last_columns<kColumnsAtOnce - 1>(job, panel, t, job.input->n - t);
     }
   }
 };

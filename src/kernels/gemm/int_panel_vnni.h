@@ -13,7 +13,7 @@ namespace hearth::kernels::vnni {
 using avx2::PlainColumns;
 
 inline constexpr int kLanes = 2 * kPanelRows;
-inline constexpr int64_t kFewColumns = 4;  // up to here the AVX2 kernels are bound by memory
+inline constexpr int64_t kFewColumns = 16;  // up to here the AVX2 kernels, straight from the tile, are faster
 
 /// Code vectors of two panels side by side: [group][vector][panel][32 bytes].
 struct alignas(64) WideCodes {

@@ -168,12 +168,13 @@ TEST_P(EveryFormat, Rows) {
   for (int64_t rows : {1, 2, 7, 8, 9, 15, 17, 63, 72, 100}) check(rows, 256, 2);
 }
 TEST_P(EveryFormat, ColumnsOfInput) {
-  for (int64_t n : {1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 17, 31, 64, 65, 130}) check(24, 512, n);
+  for (int64_t n : {1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 17, 31, 33, 34, 35, 36, 64, 130, 259}) check(24, 512, n);
 }
 TEST_P(EveryFormat, TailsTogether) {
   check(1, 32, 1);
   check(1, 576, 5);
   check(9, 576, 17);
+  check(9, 576, 35);
   check(77, 1056, 67);
 }
 TEST_P(EveryFormat, WidthOfOneValue) {
@@ -196,7 +197,7 @@ TEST_P(EveryFormat, DecodedRowsAreExact) {
 }
 
 TEST_P(EveryFormat, BitsDoNotDependOnThreadsOrBatch) {
-  const int64_t rows = 1000, cols = 512, n = 37;
+  const int64_t rows = 1000, cols = 512, n = 67;
   const Weights w = make_weights(format(), rows, cols, 7);
   const std::vector<float> x = make_input(n, cols, 8);
   auto matrix = Matrix::create(format(), rows, cols, w.disk, precision(), pool_);
@@ -208,7 +209,7 @@ TEST_P(EveryFormat, BitsDoNotDependOnThreadsOrBatch) {
     ASSERT_EQ(std::memcmp(all.data(), other.data(), all.size() * sizeof(float)), 0)
         << pool->threads() << " threads";
   }
-  for (int64_t count : {1, 2, 3, 4, 8, 11}) {
+  for (int64_t count : {1, 2, 3, 4, 8, 11, 33, 35}) {
     for (int64_t first : {int64_t{0}, int64_t{5}, n - count}) {
       const std::vector<float> part(x.begin() + first * cols, x.begin() + (first + count) * cols);
       const std::vector<float> got = product(*matrix, part, count, pool_);

@@ -15,8 +15,8 @@ constexpr double kReadBytesPerNs = 15;
 constexpr double kTileOpsPerNs = 150;
 constexpr double kReferenceOpsPerNs = 15;
 constexpr double kQuantiseValuesPerNs = 2;
-constexpr double kTaskNs = 20e3;
-constexpr int64_t kTasksPerThread = 8;
+constexpr double kTaskNs = 5e3;          // taking one costs some 0.1 us; the last one is waited for
+constexpr int64_t kTasksPerThread = 32;  // so that one worker that loses its processor holds up little
 constexpr int64_t kPanelsTogether =
     8;  // tasks hold whole runs of panels: kernels expand them together, lines are not shared
 

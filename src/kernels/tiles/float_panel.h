@@ -117,7 +117,7 @@ struct FloatPanel {
 #endif
 
   static constexpr Tile tile(std::string_view name) {
-    return {name, false, panel_bytes, pack, decode_row, {multiply_scalar, kAvx2, nullptr}};
+    return {name, false, panel_bytes, pack, decode_row, {multiply_scalar, kAvx2, nullptr, nullptr, nullptr}};
   }
 };
 

@@ -46,6 +46,8 @@ float H4::accumulate(const std::byte* tile, int groups, int r, const ActivationB
 const Tile& tile_h4() {
 #if defined(__x86_64__)
   static constexpr Tile kTile = IntPanel<H4>::tile("h4", h4_multiply_avx2, h4_multiply_vnni);
+#elif defined(__aarch64__)
+  static constexpr Tile kTile = IntPanel<H4>::tile("h4", h4_multiply_dotprod, h4_multiply_i8mm);
 #else
   static constexpr Tile kTile = IntPanel<H4>::tile("h4", nullptr, nullptr);
 #endif

@@ -103,28 +103,12 @@ struct Kernels {
 #pragma GCC unroll 1
     for (int g = 0; g < groups; ++g) {
       prefetch_ahead(t.q[g]);
-      __m256i s[N][2];
-      HEARTH_UNROLL for (int j = 0; j < 4; ++j) {
-        Nibbles w = nibbles(t.q[g][j]);
-        keep_in_register(w.low);
-        keep_in_register(w.high);
-        HEARTH_UNROLL for (int n = 0; n < N; ++n) {
-          const int8_t* x = a[n].q + g * kGroup + 4 * j;
-          const __m256i low = maddubs(w.low, broadcast32(x));
-          const __m256i high = maddubs(w.high, broadcast32(x + 16));
-          if (j == 0) {
-            s[n][0] = low;
-            s[n][1] = high;
-          } else {
-            add16(s[n][0], low);
-            add16(s[n][1], high);
-          }
-        }
-      }
+      __m256i s[N];
+      dot_nibbles<N>(t.q[g], a, g, s);
       const __m256i scales = twice16(t.sc[g]);
       const __m256 mins = bytes_as_floats(t.mn[g]);
       HEARTH_UNROLL for (int n = 0; n < N; ++n) {
-        const __m256i dot = _mm256_madd_epi16(_mm256_add_epi16(s[n][0], s[n][1]), scales);
+        const __m256i dot = _mm256_madd_epi16(s[n], scales);
         codes[n] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), _mm256_broadcast_ss(&a[n].d[g]), codes[n]);
         minima[n] = _mm256_fmadd_ps(mins, _mm256_broadcast_ss(&a[n].scaled_sum[g]), minima[n]);
       }

@@ -34,5 +34,7 @@ static_assert(H4F::bytes(kCodesGroups) == 1152);
 
 void h4f_multiply_avx2(const TileJob& job);
 void h4f_multiply_vnni(const TileJob& job);
+void h4f_multiply_dotprod(const TileJob& job);
+void h4f_multiply_i8mm(const TileJob& job);
 
 }  // namespace hearth::kernels

@@ -65,27 +65,10 @@ struct Kernels {
     for (int g = 0; g < groups; ++g) {
       const H4F::ConstVectors q = H4F::vectors(tile, groups, g);
       prefetch_ahead(q);
-      __m256i s[N][2];
-      HEARTH_UNROLL for (int j = 0; j < 4; ++j) {
-        Nibbles w = nibbles(q[j]);
-        keep_in_register(w.low);
-        keep_in_register(w.high);
-        HEARTH_UNROLL for (int n = 0; n < N; ++n) {
-          const int8_t* x = a[n].q + g * kGroup + 4 * j;
-          const __m256i low = maddubs(w.low, broadcast32(x));
-          const __m256i high = maddubs(w.high, broadcast32(x + 16));
-          if (j == 0) {
-            s[n][0] = low;
-            s[n][1] = high;
-          } else {
-            add16(s[n][0], low);
-            add16(s[n][1], high);
-          }
-        }
-      }
+      __m256i s[N];
+      dot_nibbles<N>(q, a, g, s);
       const __m256 d = load_halves(H4F::scales(tile, g));
-      HEARTH_UNROLL for (int n = 0; n < N; ++n) sums[n] =
-          fold(_mm256_add_epi16(s[n][0], s[n][1]), a[n], g, d, sums[n]);
+      HEARTH_UNROLL for (int n = 0; n < N; ++n) sums[n] = fold(s[n], a[n], g, d, sums[n]);
     }
     prefetch_ahead(tile);
   }

@@ -32,5 +32,7 @@ struct H6 {
 
 void h6_multiply_avx2(const TileJob& job);
 void h6_multiply_vnni(const TileJob& job);
+void h6_multiply_dotprod(const TileJob& job);
+void h6_multiply_i8mm(const TileJob& job);
 
 }  // namespace hearth::kernels
