@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -49,6 +50,29 @@ TEST(ThreadPool, NestedCallsFinish) {
         8, [&](int64_t) { leaves.fetch_add(1); }, Priority::kBackground);
   });
   EXPECT_EQ(leaves.load(), 64);
+}
+
+// What happens when another process takes a worker's processor in the middle of an index: the others do the
+// rest.
+TEST(ThreadPool, AStalledWorkerHoldsUpOneIndexOnly) {
+  ThreadPool pool(2);
+  const auto caller = std::this_thread::get_id();
+  std::atomic<int> by_worker{0};
+  std::atomic<bool> rest_done{false};
+  std::atomic<int> by_caller{0};
+  pool.parallel_for(100, [&](int64_t) {
+    if (std::this_thread::get_id() == caller) {
+      // Slow enough that an awake worker gets an index; once it has one it is stuck until all others are
+      // done.
+      if (by_worker == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      if (++by_caller >= 99) rest_done = true;
+    } else {
+      ++by_worker;
+      while (!rest_done) std::this_thread::yield();
+    }
+  });
+  EXPECT_LE(by_worker, 1);
+  EXPECT_EQ(by_caller + by_worker, 100);
 }
 
 TEST(ThreadPool, SeveralCallersShareOnePool) {
