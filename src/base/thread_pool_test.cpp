@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -149,6 +150,28 @@ constexpr bool kSanitized = false;
 TEST(ThreadPoolDeathTest, GoesOnWithTheWorkersThereAre) {
   if (kSanitized) GTEST_SKIP() << "SKIPPED: sanitizers need the memory that is taken away here";
   EXPECT_EXIT(make_pool_in_little_memory(), ::testing::ExitedWithCode(0), "");
+}
+
+TEST(ThreadPool, PinnedWorkersHaveOneProcessorEach) {
+  cpu_set_t all;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(all), &all), 0);
+  const auto caller = std::this_thread::get_id();
+  for (const Affinity affinity : {Affinity::kAny, Affinity::kPinned}) {
+    ThreadPool pool(2, affinity);
+    std::atomic<int> worker_cpus{0};
+    while (worker_cpus == 0) {  // until the worker has had a turn
+      pool.parallel_for(2, [&](int64_t) {
+        cpu_set_t mine;
+        const bool known = sched_getaffinity(0, sizeof(mine), &mine) == 0;
+        if (std::this_thread::get_id() == caller) {
+          std::this_thread::yield();
+        } else {
+          worker_cpus = known ? CPU_COUNT(&mine) : -1;
+        }
+      });
+    }
+    EXPECT_EQ(worker_cpus, affinity == Affinity::kPinned ? 1 : CPU_COUNT(&all));
+  }
 }
 
 TEST(AvailableCpus, IsPositive) { EXPECT_GE(available_cpus(), 1); }
