@@ -4,6 +4,7 @@
 // a futex.
 #include "base/thread_pool.h"
 
+#include <pthread.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -163,7 +164,30 @@ struct ThreadPool::State {
   }
 };
 
-ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
+namespace {
+
+/// Each worker on a processor of its own; the first is left to the caller. False: the system does not allow it.
+bool pin(std::vector<std::thread>& workers) {
+  cpu_set_t mask;
+  CPU_ZERO(&mask);
+  if (sched_getaffinity(0, sizeof(mask), &mask) != 0) return false;
+  std::vector<int> cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &mask)) cpus.push_back(cpu);
+  }
+  bool pinned = true;
+  for (size_t i = 0; i < workers.size(); ++i) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpus[(i + 1) % cpus.size()], &one);
+    pinned = pthread_setaffinity_np(workers[i].native_handle(), sizeof(one), &one) == 0 && pinned;
+  }
+  return pinned;
+}
+
+}  // namespace
+
+ThreadPool::ThreadPool(int threads, Affinity affinity) : state_(std::make_unique<State>()) {
   HEARTH_CHECK(threads >= 1);
   state_->workers.reserve(static_cast<size_t>(threads) - 1);
   try {
@@ -174,6 +198,9 @@ ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
     log_line(LogLevel::kWarning,
              concat("only ", this->threads(), " of ", threads, " threads can be had here (", error.what(),
                     "); going on with these"));
+  }
+  if (affinity == Affinity::kPinned && !pin(state_->workers)) {
+    log_line(LogLevel::kWarning, "threads cannot be pinned to processors here; going on without");
   }
 }
 

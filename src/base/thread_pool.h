@@ -17,11 +17,17 @@ inline constexpr int kPriorities = 4;
 /// account; at least 1.
 int available_cpus();
 
+/// Where the workers of a pool run.
+enum class Affinity : uint8_t {
+  kAny,     // wherever the system puts them: right wherever others work on the machine too
+  kPinned,  // each on one processor of its own, among those that this process may use, from the second on
+};
+
 class ThreadPool {
  public:
   /// A pool of `threads` (at least 1) threads in all, counting the caller of parallel_for. Where the system
-  /// gives no more of them it has fewer and the log a warning.
-  explicit ThreadPool(int threads);
+  /// gives no more of them, or does not let them be pinned, it does without and the log has a warning.
+  explicit ThreadPool(int threads, Affinity affinity = Affinity::kAny);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;

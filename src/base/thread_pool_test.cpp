@@ -3,11 +3,13 @@
 
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -49,6 +51,29 @@ TEST(ThreadPool, NestedCallsFinish) {
         8, [&](int64_t) { leaves.fetch_add(1); }, Priority::kBackground);
   });
   EXPECT_EQ(leaves.load(), 64);
+}
+
+// What happens when another process takes a worker's processor in the middle of an index: the others do the
+// rest.
+TEST(ThreadPool, AStalledWorkerHoldsUpOneIndexOnly) {
+  ThreadPool pool(2);
+  const auto caller = std::this_thread::get_id();
+  std::atomic<int> by_worker{0};
+  std::atomic<bool> rest_done{false};
+  std::atomic<int> by_caller{0};
+  pool.parallel_for(100, [&](int64_t) {
+    if (std::this_thread::get_id() == caller) {
+      // Slow enough that an awake worker gets an index; once it has one it is stuck until all others are
+      // done.
+      if (by_worker == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      if (++by_caller >= 99) rest_done = true;
+    } else {
+      ++by_worker;
+      while (!rest_done) std::this_thread::yield();
+    }
+  });
+  EXPECT_LE(by_worker, 1);
+  EXPECT_EQ(by_caller + by_worker, 100);
 }
 
 TEST(ThreadPool, SeveralCallersShareOnePool) {
@@ -125,6 +150,28 @@ constexpr bool kSanitized = false;
 TEST(ThreadPoolDeathTest, GoesOnWithTheWorkersThereAre) {
   if (kSanitized) GTEST_SKIP() << "SKIPPED: sanitizers need the memory that is taken away here";
   EXPECT_EXIT(make_pool_in_little_memory(), ::testing::ExitedWithCode(0), "");
+}
+
+TEST(ThreadPool, PinnedWorkersHaveOneProcessorEach) {
+  cpu_set_t all;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(all), &all), 0);
+  const auto caller = std::this_thread::get_id();
+  for (const Affinity affinity : {Affinity::kAny, Affinity::kPinned}) {
+    ThreadPool pool(2, affinity);
+    std::atomic<int> worker_cpus{0};
+    while (worker_cpus == 0) {  // until the worker has had a turn
+      pool.parallel_for(2, [&](int64_t) {
+        cpu_set_t mine;
+        const bool known = sched_getaffinity(0, sizeof(mine), &mine) == 0;
+        if (std::this_thread::get_id() == caller) {
+          std::this_thread::yield();
+        } else {
+          worker_cpus = known ? CPU_COUNT(&mine) : -1;
+        }
+      });
+    }
+    EXPECT_EQ(worker_cpus, affinity == Affinity::kPinned ? 1 : CPU_COUNT(&all));
+  }
 }
 
 TEST(AvailableCpus, IsPositive) { EXPECT_GE(available_cpus(), 1); }

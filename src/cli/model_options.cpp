@@ -17,6 +17,9 @@ void LoadFlags::declare(CLI::App& app) {
   app.add_option("--threads", threads, "Threads; default: all this process may use")
       ->check(CLI::Range(1, 1024).description("1 to 1024"))
       ->group("Loading");
+  app.add_flag("--pin-threads", pin_threads,
+               "Keep each thread on a processor of its own; only for machines with nothing else to do")
+      ->group("Loading");
   app.add_option("--ctx", context,
                  "Context in tokens, or 'auto' for the largest that fits (default: 4096, or the model's own)")
       ->group("Loading");
@@ -45,6 +48,7 @@ void LoadFlags::declare(CLI::App& app) {
 Result<engine::LoadOptions> LoadFlags::options() const {
   engine::LoadOptions options;
   options.threads = threads;
+  options.pin_threads = pin_threads;
   options.kv_format = kv_format;
   options.ignore_memory = force;
   options.max_sequences = max_sequences;

@@ -20,9 +20,10 @@ namespace hearth::cli {
 /// MODEL as people write it: a path, or a name in the model store.
 Result<std::filesystem::path> resolve_model(const std::string& model);
 
-/// --threads, --ctx, --kv, --reference, --force, --pack-cache, --no-pack-cache, --no-check.
+/// --threads, --pin-threads, --ctx, --kv, --reference, --force, --pack-cache, --no-pack-cache, --no-check.
 struct LoadFlags {
   int32_t threads = 0;
+  bool pin_threads = false;
   std::string context;  // "", "auto" or a number
   std::string kv_format = "auto";
   bool reference = false;

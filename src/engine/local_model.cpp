@@ -177,7 +177,8 @@ Result<std::unique_ptr<LocalModel>> LocalModel::load(OpenedModel opened, const L
     model->chat_template_status_ = fail(ErrorCode::kUnsupported, opened.name, ": ",
                                         chat_template.error().message, "; a raw prompt works (--raw)");
   }
-  model->pool_ = std::make_unique<ThreadPool>(options.threads > 0 ? options.threads : available_cpus());
+  model->pool_ = std::make_unique<ThreadPool>(options.threads > 0 ? options.threads : available_cpus(),
+                                              options.pin_threads ? Affinity::kPinned : Affinity::kAny);
   const bool cached = options.precision == kernels::Precision::kFast && !opened.cache.file.empty() &&
                       !model::is_packed(opened.file) && need.plan.weight_bytes >= opened.cache.min_bytes;
   if (cached) HEARTH_RETURN_IF_ERROR(pack_into_cache(opened, *model->pool_));

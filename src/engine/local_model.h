@@ -29,6 +29,8 @@ inline constexpr int64_t kDefaultContextTokens = 4096;
 struct LoadOptions {
   /// Threads in all; 0: as many as this process may use.
   int32_t threads = 0;
+  /// Each thread on a processor of its own: steadier on a machine with nothing else to do, slower on others.
+  bool pin_threads = false;
   /// Tokens of context; nullopt: the model's own or kDefaultContextTokens, whichever is smaller; 0: the
   /// largest that fits.
   std::optional<int64_t> context_tokens;

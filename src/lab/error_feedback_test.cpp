@@ -237,7 +237,7 @@ std::vector<const kernels::Format*> formats_that_recode() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, FeedbackTest, ::testing::ValuesIn(formats_that_recode()),
-                         [](const auto& info) { return std::string(info.param->name); });
+                         [](const auto& instance) { return std::string(instance.param->name); });
 
 TEST(RecodeTest, WritesTheCodesAndLeavesTheScales) {
   Rng rng(9);
