@@ -84,7 +84,6 @@ Result<FeedbackFactor> FeedbackFactor::make(const Moments& moments, const Feedba
   out.columns_ = n;
   double trace = 0;
   for (int64_t i = 0; i < n; ++i) {
-    out.diagonal_.push_back(moments.row(i)[i]);
     trace += static_cast<double>(moments.row(i)[i]);
   }
   if (!std::isfinite(trace))
@@ -155,7 +154,7 @@ void FeedbackEncoder::encode_block(RowState& row, int64_t begin, int64_t end) co
   const int last = format_->code_count - 1;
   std::byte* out = row.out + begin / format_->block_elems * format_->block_bytes;
   float values[256 * 16];  // (levels, n): blocks have at most 256 columns, tables at most 16 levels
-  format_->encode(row.target + begin, out, n, factor_->diagonal().data() + begin);
+  format_->encode(row.target + begin, out, n, factor_->residual().data() + begin);
   for (int level = 0; level < levels; ++level) {
     std::fill(row.codes + begin, row.codes + end, static_cast<int8_t>(level));
     format_->recode(out, n, row.codes + begin);

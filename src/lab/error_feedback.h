@@ -35,14 +35,11 @@ class FeedbackFactor {
   const float* feedback(int64_t k) const { return feedback_.data() + k * columns_; }
   /// R[j][j]^2: what an error of column j costs that later columns cannot take back. (columns)
   const std::vector<float>& residual() const { return residual_; }
-  /// The diagonal of the moments. (columns)
-  const std::vector<float>& diagonal() const { return diagonal_; }
 
  private:
   int64_t columns_ = 0;
   std::vector<float> feedback_;
   std::vector<float> residual_;
-  std::vector<float> diagonal_;
 };
 
 /// Encodes rows in a format that can recode. A block's scales are searched when its first column is reached,

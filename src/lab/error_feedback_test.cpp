@@ -130,10 +130,21 @@ Square inverse(Square h) {
 }
 
 /// Algorithm 1 of the paper, in double, on a format's blocks: the rounded row.
-std::vector<double> textbook(const kernels::Format& format, std::vector<double> w, const Square& h,
-                             const Moments& moments) {
+std::vector<double> textbook(const kernels::Format& format, std::vector<double> w, const Square& h) {
   const size_t n = w.size();
   Square hinv = inverse(h);
+  std::vector<float> cost(
+      n);  // of a column's error once those before it are done: 1 / its entry of the inverse then
+  {
+    Square left = hinv;
+    for (size_t j = 0; j < n; ++j) {
+      cost[j] = static_cast<float>(1 / left[j][j]);
+      for (size_t a = j + 1; a < n; ++a) {
+        const double factor = left[a][j] / left[j][j];
+        for (size_t b = j + 1; b < n; ++b) left[a][b] -= factor * left[j][b];
+      }
+    }
+  }
   std::vector<double> rounded(n);
   std::vector<float> levels[2];
   const auto elems = static_cast<size_t>(format.block_elems);
@@ -141,10 +152,8 @@ std::vector<double> textbook(const kernels::Format& format, std::vector<double> 
     if (j % elems == 0) {
       const std::vector<float> block(w.begin() + static_cast<std::ptrdiff_t>(j),
                                      w.begin() + static_cast<std::ptrdiff_t>(j + elems));
-      std::vector<float> importance;
-      for (size_t k = j; k < j + elems; ++k) importance.push_back(moments.row(static_cast<int64_t>(k))[k]);
       std::vector<std::byte> bytes(static_cast<size_t>(format.block_bytes));
-      format.encode(block.data(), bytes.data(), format.block_elems, importance.data());
+      format.encode(block.data(), bytes.data(), format.block_elems, cost.data() + j);
       for (int level : {0, 1}) {
         const std::vector<int8_t> codes(elems, static_cast<int8_t>(level));
         format.recode(bytes.data(), format.block_elems, codes.data());
@@ -217,7 +226,7 @@ TEST_P(FeedbackTest, FollowsTheTextbookAndBeatsRounding) {
     };
     format.decode(bytes.data() + r * row_size, decoded.data(), columns);
     ours += error_of(decoded);
-    book += error_of(textbook(format, {row, row + n}, h, moments));
+    book += error_of(textbook(format, {row, row + n}, h));
     std::vector<std::byte> plain(row_size);
     format.encode(row, plain.data(), columns, importance.data());
     format.decode(plain.data(), decoded.data(), columns);
