@@ -39,7 +39,11 @@ bool append_values(std::span<const std::byte> bytes, std::vector<double>& out) {
 }
 
 Result<ImportanceMatrix> from_gguf(std::span<const std::byte> bytes, std::string_view name) {
-  HEARTH_ASSIGN(const TensorFile file, parse_gguf(bytes, name, float32_only));
+  auto parsed = parse_gguf(bytes, name, float32_only);
+  if (!parsed && parsed.error().code == ErrorCode::kUnsupported) {  // other weight types: most likely a model
+    return fail(ErrorCode::kCorrupt, name, ": is a GGUF file, but no importance matrix");
+  }
+  HEARTH_ASSIGN(const TensorFile file, std::move(parsed));
   HEARTH_ASSIGN(const auto kind, file.metadata.get_string("general.type"));
   if (kind != "imatrix") return fail(ErrorCode::kCorrupt, name, ": is a GGUF file, but no importance matrix");
   ImportanceMatrix out;
@@ -79,7 +83,7 @@ class LegacyParser {
 
   Result<ImportanceMatrix> parse() {
     int32_t entries = 0;
-    if (!reader_.read(&entries) || entries <= 0) return corrupt("is no importance matrix");
+    if (!reader_.read(&entries) || entries <= 0) return corrupt("does not begin with a number of tensors");
     for (int32_t i = 0; i < entries; ++i) HEARTH_RETURN_IF_ERROR(read_entry());
     if (reader_.remaining() == 0) return std::move(out_);
     int32_t chunks = 0;
@@ -95,7 +99,8 @@ class LegacyParser {
  private:
   template <typename... Parts>
   Error corrupt(const Parts&... parts) const {
-    return fail(ErrorCode::kCorrupt, name_, ": ", parts..., " (at byte ", reader_.offset(), ")");
+    return fail(ErrorCode::kCorrupt, name_, ": ", parts..., " (at byte ", reader_.offset(),
+                "); it is no importance matrix, or damaged");
   }
 
   Status read_name(std::string_view what, std::string_view* text) {

@@ -7,10 +7,14 @@
 #include <cmath>
 #include <utility>
 
+#include "base/check.h"
+
 namespace hearth::lab {
 namespace {
 
-constexpr int64_t kPanel = 64;  // columns factored at a time
+constexpr int64_t kMaxBlock = 256;  // columns of a format's block
+constexpr int kMaxTable = 16;       // codes of a format whose values do not rise by equal steps
+constexpr int64_t kPanel = 64;      // columns factored at a time
 constexpr int64_t kTileColumns =
     512;  // columns that take errors over at a time: their feedback stays in the cache
 constexpr int64_t kMinStretch = 128;  // columns whose errors are handed on together
@@ -145,6 +149,7 @@ FeedbackEncoder::FeedbackEncoder(const kernels::Format& format, std::shared_ptr<
   const int last = format.code_count - 1;
   const float straight = value_of(0) + step * static_cast<float>(last);
   linear_ = std::fabs(value_of(last) - straight) <= 1e-3f * std::fabs(step);
+  HEARTH_CHECK(format.block_elems <= kMaxBlock && (linear_ || format.code_count <= kMaxTable));
 }
 
 /// Chooses scales and codes of the block of columns [begin, end), handing errors on inside it.
@@ -153,8 +158,14 @@ void FeedbackEncoder::encode_block(RowState& row, int64_t begin, int64_t end) co
   const int levels = linear_ ? 2 : format_->code_count;
   const int last = format_->code_count - 1;
   std::byte* out = row.out + begin / format_->block_elems * format_->block_bytes;
-  float values[256 * 16];  // (levels, n): blocks have at most 256 columns, tables at most 16 levels
-  format_->encode(row.target + begin, out, n, factor_->residual().data() + begin);
+  float values[kMaxBlock * kMaxTable];  // (levels, n)
+  // Where the columns would go if none of the block were rounded: what the scales are for.
+  float free[kMaxBlock];
+  std::copy(row.target + begin, row.target + end, free);
+  for (int64_t j = 0; j < n; ++j) {
+    hand_on(free[j] - row.original[begin + j], factor_->feedback(begin + j) + begin, free, j + 1, n);
+  }
+  format_->encode(free, out, n, factor_->residual().data() + begin);
   for (int level = 0; level < levels; ++level) {
     std::fill(row.codes + begin, row.codes + end, static_cast<int8_t>(level));
     format_->recode(out, n, row.codes + begin);

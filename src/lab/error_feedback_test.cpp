@@ -146,7 +146,7 @@ std::vector<double> textbook(const kernels::Format& format, std::vector<double> 
     }
   }
   std::vector<double> rounded(n);
-  std::vector<float> levels[2];
+  std::vector<std::vector<float>> levels(static_cast<size_t>(format.code_count));
   const auto elems = static_cast<size_t>(format.block_elems);
   for (size_t j = 0; j < n; ++j) {
     if (j % elems == 0) {
@@ -154,18 +154,18 @@ std::vector<double> textbook(const kernels::Format& format, std::vector<double> 
                                      w.begin() + static_cast<std::ptrdiff_t>(j + elems));
       std::vector<std::byte> bytes(static_cast<size_t>(format.block_bytes));
       format.encode(block.data(), bytes.data(), format.block_elems, cost.data() + j);
-      for (int level : {0, 1}) {
+      for (size_t level = 0; level < levels.size(); ++level) {
         const std::vector<int8_t> codes(elems, static_cast<int8_t>(level));
         format.recode(bytes.data(), format.block_elems, codes.data());
         levels[level].resize(elems);
         format.decode(bytes.data(), levels[level].data(), format.block_elems);
       }
     }
-    const double low = static_cast<double>(levels[0][j % elems]);
-    const double step = static_cast<double>(levels[1][j % elems]) - low;
-    const double code =
-        step != 0 ? std::clamp(std::nearbyint((w[j] - low) / step), 0.0, format.code_count - 1.0) : 0;
-    rounded[j] = low + step * code;
+    rounded[j] = static_cast<double>(levels[0][j % elems]);
+    for (const std::vector<float>& level : levels) {
+      const auto value = static_cast<double>(level[j % elems]);
+      if (std::fabs(value - w[j]) < std::fabs(rounded[j] - w[j])) rounded[j] = value;
+    }
     const double error = (w[j] - rounded[j]) / hinv[j][j];
     for (size_t k = j; k < n; ++k) w[k] -= error * hinv[j][k];
     // The inverse without row and column j, for the columns that are left.
@@ -193,7 +193,7 @@ class FeedbackTest : public ::testing::TestWithParam<const kernels::Format*> {};
 TEST_P(FeedbackTest, FollowsTheTextbookAndBeatsRounding) {
   const kernels::Format& format = *GetParam();
   const int64_t columns = format.block_elems == 256 ? 512 : 160;
-  constexpr int64_t kRows = 5;
+  constexpr int64_t kRows = 12;
   const auto n = static_cast<size_t>(columns);
   ThreadPool pool(2);
   const std::vector<float> x = correlated(columns, 3);
@@ -232,8 +232,9 @@ TEST_P(FeedbackTest, FollowsTheTextbookAndBeatsRounding) {
     format.decode(plain.data(), decoded.data(), columns);
     rounding += error_of(decoded);
   }
-  // A weight half-way between two codes may fall either way in float32 and then moves the others.
-  EXPECT_NEAR(ours, book, 0.1 * book) << format.name;
+  // A weight half-way between two codes may fall either way in float32, and then all after it go another way,
+  // to another error of the same kind.
+  EXPECT_NEAR(ours, book, 0.25 * book) << format.name;
   EXPECT_LT(ours, 0.6 * rounding) << format.name;
 }
 

@@ -175,8 +175,8 @@ class RealModel(Quantize):
 
     def test_auto_keeps_its_budgets(self) -> None:
         calibrate = ("--calibrate", self.text, "--chunk", 256, "--chunks", 4)
-        small = self.quantized("--type", "auto", "--bpw", "6.5", *calibrate)
-        large = self.quantized("--type", "auto", "--bpw", "8", *calibrate)
+        small = self.quantized("--type", "auto", "--bpw", "7", *calibrate)
+        large = self.quantized("--type", "auto", "--bpw", "9", *calibrate)
         self.assertLess(small.stat().st_size, large.stat().st_size)
         self.assertLess(self.divergence(large), self.divergence(small))
         close = self.quantized("--type", "auto", "--kld", "0.002", *calibrate)
