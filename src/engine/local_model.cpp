@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "io/file.h"
 #include "io/json.h"
+#include "io/safetensors.h"
 #include "model/memory.h"
 #include "model/packed.h"
 #include "model/tensors.h"
@@ -73,10 +74,16 @@ Status pack_into_cache(OpenedModel& opened, ThreadPool& pool) {
   if (done) {
     auto packed = model::open_source(cache.file);
     if (packed) {
-      opened.file = std::move(packed).value();
-      return {};
+      const auto from = model::packed_from(*packed);
+      if (from && from->source == cache.source) {
+        opened.file = std::move(packed).value();
+        return {};
+      }
+      done = fail(ErrorCode::kIo, cache.file.string(),
+                  " was replaced meanwhile by the packed weights of another version of the model");
+    } else {
+      done = packed.error();
     }
-    done = packed.error();
   }
   switch (done.error().code) {
     case ErrorCode::kCancelled:
@@ -98,7 +105,7 @@ Status pack_into_cache(OpenedModel& opened, ThreadPool& pool) {
 Result<OpenedModel> open_model(const std::filesystem::path& path, const PackedCache& cache) {
   if (auto packed = open_packed(path, cache)) return OpenedModel{std::move(*packed), path.string()};
   HEARTH_ASSIGN(io::TensorFile file, model::open_source(path));
-  if (const std::filesystem::path folder = model::hf_folder_of(path); !folder.empty()) {
+  if (const std::filesystem::path folder = io::hf_folder_of(path); !folder.empty()) {
     const auto tokenizer = text::read_tokenizer_folder(folder);
     if (tokenizer) {
       for (const auto& [key, value] : tokenizer->entries()) file.metadata.set(key, value);

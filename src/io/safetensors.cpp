@@ -220,6 +220,13 @@ Result<SafeTensorsFile> parse_safetensors(std::span<const std::byte> bytes, std:
   return file;
 }
 
+std::filesystem::path hf_folder_of(const std::filesystem::path& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return path;
+  if (path.filename() != "config.json" && path.extension() != ".safetensors") return {};
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+}
+
 Result<SafeTensorsFile> read_safetensors(const std::filesystem::path& path) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) {

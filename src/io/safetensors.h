@@ -29,6 +29,10 @@ struct SafeTensorsFile {
   std::vector<SafeTensor> tensors;                           // by file, then by offset
 };
 
+/// The Hugging Face folder that `path` stands for: a folder itself, or its config.json or a .safetensors file in
+/// it. Empty for anything else.
+std::filesystem::path hf_folder_of(const std::filesystem::path& path);
+
 /// FILE.safetensors, FILE.safetensors.index.json (all shards), or a folder that holds model.safetensors or
 /// model.safetensors.index.json. Errors: kNotFound (every missing shard named), kCorrupt, kUnsupported
 /// (dtype), kTooLarge.

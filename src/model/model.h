@@ -145,8 +145,4 @@ std::optional<io::BlockLayout> block_layout(uint32_t type);
 /// knows no tokenizers.
 Result<io::TensorFile> open_source(const std::filesystem::path& path);
 
-/// The Hugging Face folder that `path` stands for: a folder itself, or its config.json or a .safetensors file in
-/// it. Empty for anything else.
-std::filesystem::path hf_folder_of(const std::filesystem::path& path);
-
 }  // namespace hearth::model

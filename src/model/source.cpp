@@ -1,6 +1,7 @@
 // Where model files come from: a GGUF file or a Hugging Face folder, told apart by what lies at the path.
 // Must not know any architecture's name.
 #include "io/gguf.h"
+#include "io/safetensors.h"
 #include "kernels/format.h"
 #include "model/hf_folder.h"
 #include "model/model.h"
@@ -15,7 +16,7 @@ std::optional<io::BlockLayout> block_layout(uint32_t type) {
 }
 
 Result<io::TensorFile> open_source(const std::filesystem::path& path) {
-  const std::filesystem::path folder = hf_folder_of(path);
+  const std::filesystem::path folder = io::hf_folder_of(path);
   if (!folder.empty()) return read_hf_folder(folder);
   HEARTH_ASSIGN(io::TensorFile file, io::read_gguf(path, block_layout));
   if (!is_packed(file)) return file;
@@ -23,13 +24,6 @@ Result<io::TensorFile> open_source(const std::filesystem::path& path) {
   if (status) status = present_packed(file);
   if (!status) return Error{status.error().code, concat(path.string(), ": ", status.error().message)};
   return file;
-}
-
-std::filesystem::path hf_folder_of(const std::filesystem::path& path) {
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) return path;
-  if (path.filename() != "config.json" && path.extension() != ".safetensors") return {};
-  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
 }  // namespace hearth::model

@@ -10,6 +10,7 @@
 
 #include "io/file.h"
 #include "io/gguf.h"
+#include "io/safetensors.h"
 #include "store/disk.h"
 #include "store/manifest.h"
 #include "store/store.h"
@@ -41,13 +42,14 @@ std::string store_folder_of(const fs::path& home, const fs::path& model) {
   return rest.begin()->string();
 }
 
-/// The files that a loader would read.
+/// The files that a loader would read. Parts are named by the path as it is given: links may hide their names.
 std::vector<fs::path> files_of(const fs::path& model) {
   std::error_code error;
-  if (!fs::is_directory(model, error)) return io::gguf_parts(model);
+  const fs::path folder = io::hf_folder_of(model);
+  if (folder.empty()) return io::gguf_parts(model);
   static constexpr std::string_view kKinds[] = {".safetensors", ".json", ".model", ".jinja", ".txt"};
   std::vector<fs::path> files;
-  fs::directory_iterator it(model, error);
+  fs::directory_iterator it(folder, error);
   for (const fs::directory_iterator end; !error && it != end; it.increment(error)) {
     const std::string kind = it->path().extension();
     if (std::find(std::begin(kKinds), std::end(kKinds), kind) != std::end(kKinds)) files.push_back(it->path());
@@ -58,13 +60,22 @@ std::vector<fs::path> files_of(const fs::path& model) {
 
 Result<std::string> source_of_files(const fs::path& model) {
   std::string text;
-  for (const fs::path& file : files_of(resolved(model))) {
+  for (const fs::path& named : files_of(model)) {
+    const fs::path file = resolved(named);
     struct stat info = {};
     if (::stat(file.c_str(), &info) != 0) return io::io_error(file, "cannot read", errno);
     text += concat(file.string(), '\n', info.st_ino, ' ', info.st_size, ' ', info.st_mtim.tv_sec, '.',
                    info.st_mtim.tv_nsec, '\n');
   }
   return "files:" + sha256_of_text(text);
+}
+
+/// One text for a model, whichever of its files or links names it.
+std::string identity(const fs::path& model) {
+  if (const fs::path folder = io::hf_folder_of(model); !folder.empty()) return resolved(folder).string();
+  std::string text;
+  for (const fs::path& part : io::gguf_parts(model)) text += concat(text.empty() ? "" : "\n", resolved(part).string());
+  return text;
 }
 
 }  // namespace
@@ -86,7 +97,7 @@ std::string packed_source(const Manifest& manifest) {
 Result<fs::path> packed_folder(const fs::path& home, const fs::path& model) {
   const std::string folder = store_folder_of(home, model);
   if (!folder.empty()) return packed_of_model(home, folder);
-  return packed_parents(home)[1] / sha256_of_text(resolved(model).string()).substr(0, kKeyDigits);
+  return packed_parents(home)[1] / sha256_of_text(identity(model)).substr(0, kKeyDigits);
 }
 
 Result<fs::path> packed_folder(const fs::path& model) {

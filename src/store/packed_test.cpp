@@ -76,6 +76,37 @@ TEST_F(PackedPlaces, EveryPartOfAModelCounts) {
   EXPECT_NE(place(scratch_ / "hf").source, folder);
 }
 
+TEST_F(PackedPlaces, AFolderNamedByOneOfItsFilesIsTheFolder) {
+  write("hf/config.json", "{}");
+  const fs::path weights = write("hf/model.safetensors", "one");
+  for (const fs::path& name : {scratch_ / "hf/config.json", weights}) {
+    EXPECT_EQ(place(name).folder, place(scratch_ / "hf").folder);
+    EXPECT_EQ(place(name).source, place(scratch_ / "hf").source);
+  }
+  const std::string before = place(scratch_ / "hf/config.json").source;
+  write("hf/model.safetensors", "other");
+  EXPECT_NE(place(scratch_ / "hf/config.json").source, before);
+}
+
+/// As caches of hubs lay files: names that link to contents.
+TEST_F(PackedPlaces, PartsBehindLinksCount) {
+  write("blobs/1", "one");
+  write("blobs/2", "two");
+  write("blobs/3", "three");
+  for (const char* revision : {"a", "b"}) {
+    fs::create_directories(scratch_ / revision);
+    fs::create_symlink("../blobs/1", scratch_ / revision / "m-00001-of-00002.gguf");
+    fs::create_symlink(*revision == 'a' ? "../blobs/2" : "../blobs/3", scratch_ / revision / "m-00002-of-00002.gguf");
+  }
+  const PackedPlace a = place(scratch_ / "a/m-00001-of-00002.gguf");
+  const PackedPlace b = place(scratch_ / "b/m-00001-of-00002.gguf");
+  EXPECT_NE(a.folder, b.folder);
+  EXPECT_NE(a.source, b.source);
+  EXPECT_EQ(place(scratch_ / "a/m-00002-of-00002.gguf").folder, a.folder) << "either part names the model";
+  write("blobs/2", "changed");
+  EXPECT_NE(place(scratch_ / "a/m-00001-of-00002.gguf").source, a.source);
+}
+
 TEST_F(PackedPlaces, AStoreModelGoesByItsContents) {
   Store store = Store::open(home_).value();
   const fs::path file = write("home/models/org--repo--Q4/model.gguf", "weights");

@@ -36,7 +36,7 @@ struct AttentionInput {
   int64_t position = 0;  // of the first token
   /// Page of tokens 64 i .. 64 i + 63 of KV head h: pages + blocks[i] * block_bytes + h * head_bytes. Pages
   /// that lie before every window are not touched and may have any block number.
-  const std::byte* pages = nullptr;
+  const std::byte* pages = nullptr;  // aligned to 64 bytes, as block_bytes and head_bytes are multiples of 64
   int64_t block_bytes = 0;
   int64_t head_bytes = 0;
   std::span<const int32_t> blocks;

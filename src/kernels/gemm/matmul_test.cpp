@@ -250,12 +250,15 @@ TEST_P(EveryFormat, NonFiniteInputShowsInItsTokenOnly) {
 
 std::string case_name(const testing::TestParamInfo<EveryFormat::ParamType>& info) {
   return std::string(std::get<0>(info.param)->name) +
-         (std::get<1>(info.param) == Precision::kFast ? "_fast" : "_reference");
+         (std::get<1>(info.param) == Precision::kFast      ? "_fast"
+          : std::get<1>(info.param) == Precision::kFloat32 ? "_float32"
+                                                           : "_reference");
 }
 INSTANTIATE_TEST_SUITE_P(Matmul, EveryFormat,
                          testing::Combine(testing::ValuesIn(format_registry().begin(),
                                                             format_registry().end()),
-                                          testing::Values(Precision::kReference, Precision::kFast)),
+                                          testing::Values(Precision::kReference, Precision::kFloat32,
+                                                          Precision::kFast)),
                          case_name);
 
 TEST(Multiply, GroupEqualsSingleProductsAcrossFormats) {

@@ -17,6 +17,7 @@ constexpr double kReferenceOpsPerNs = 15;
 constexpr double kQuantiseValuesPerNs = 2;
 constexpr double kTaskNs = 5e3;          // taking one costs some 0.1 us; the last one is waited for
 constexpr int64_t kTasksPerThread = 32;  // so that one worker that loses its processor holds up little
+constexpr int64_t kReferenceTasksPerThread = 4;  // each has a buffer of decoded rows
 constexpr int64_t kPanelsTogether =
     8;  // tasks hold whole runs of panels: kernels expand them together, lines are not shared
 
@@ -28,8 +29,8 @@ double cost_ns(const Matrix::Impl& m, int64_t n) {
 }
 
 void plan_product(const Matrix::Impl& m, int64_t n, int threads, MatmulScratch::Impl::Plan& plan) {
-  const int64_t wanted =
-      std::clamp<int64_t>(static_cast<int64_t>(cost_ns(m, n) / kTaskNs), 1, kTasksPerThread * threads);
+  const int64_t most = threads * (m.tile ? kTasksPerThread : kReferenceTasksPerThread);
+  const int64_t wanted = std::clamp<int64_t>(static_cast<int64_t>(cost_ns(m, n) / kTaskNs), 1, most);
   const int64_t units = (m.panels() + kPanelsTogether - 1) / kPanelsTogether;
   const int64_t units_per_task = (units + wanted - 1) / wanted;
   plan.panels_per_task = units_per_task * kPanelsTogether;
