@@ -65,7 +65,7 @@ def noise(results, key):
     for result in results:
         for side in ("hearth", PEER):
             found = values(result, side, key)
-            if len(found) > 2:
+            if len(found) > 1:
                 middle = statistics.median(found)
                 worst = max(worst, statistics.median(abs(v - middle) for v in found) / middle)
     return worst
