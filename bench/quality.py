@@ -9,6 +9,7 @@ FILE is the model in float32 or float16 (GGUF or a Hugging Face folder). The tex
 text must not be among them. The tables stand in --out between "<!-- bench/quality.py NAME begin -->" and its end, or are printed.
 """
 import argparse
+import hashlib
 import json
 import math
 import os
@@ -20,10 +21,21 @@ TYPES = "q8_0,q6_k,q5_k_m,q4_k_m,q4_k_s,q4_0,q3_k_m,iq4_nl,iq4_xs,mxfp4"
 PLAIN, IMPORTANCE, FEEDBACK = "plain", "importance matrix", "error feedback"
 
 
+def inputs_key(args, model):
+    """Tells runs apart whose files must not be mixed: by the binary, the model, the calibration text and how much of it is read."""
+    key = hashlib.sha256(f"{args.chunks}\n".encode())
+    for root in filter(None, (args.hearth, model, args.calibration)):
+        root = pathlib.Path(root).resolve()
+        for path in sorted(root.iterdir()) if root.is_dir() else [root]:
+            state = path.stat()
+            key.update(f"{path} {state.st_size} {state.st_mtime_ns}\n".encode())
+    return key.hexdigest()[:12]
+
+
 class Bench:
     def __init__(self, args, name, model):
         self.args, self.name, self.model = args, name, model
-        self.work = pathlib.Path(args.work) / name
+        self.work = pathlib.Path(args.work) / f"{name}-{inputs_key(args, model)}"
         self.work.mkdir(parents=True, exist_ok=True)
 
     def hearth(self, *arguments):
@@ -136,7 +148,8 @@ def main():
     parser.add_argument("--chunks", type=int, default=64, help="of 512 tokens, for the importance matrix and error feedback")
     parser.add_argument("--no-imatrix", action="store_true")
     parser.add_argument("--no-feedback", action="store_true")
-    parser.add_argument("--work", default=str(pathlib.Path(tempfile.gettempdir()) / "hearth-quality"), help="kept between runs")
+    parser.add_argument("--work", default=str(pathlib.Path(tempfile.gettempdir()) / "hearth-quality"), 
+                        help="kept between runs: one folder for each binary, model and calibration text")
     parser.add_argument("--out", help="a Markdown file")
     parser.add_argument("--verbose", action="store_true")
     args = parser.parse_args()

@@ -4,18 +4,52 @@
 #include "base/clock.h"
 #include "cli/console.h"
 #include "io/file.h"
+#include "io/gguf.h"
 
 namespace hearth::cli {
+namespace {
 
-Status check_output_file(const std::filesystem::path& in, const std::filesystem::path& out, bool force) {
+namespace fs = std::filesystem;
+
+/// The files that reading `input` opens, as far as they exist.
+std::vector<fs::path> files_of(const fs::path& input) {
   std::error_code error;
-  if (!std::filesystem::exists(out, error)) return {};
-  if (std::filesystem::equivalent(in, out, error))
-    return fail(ErrorCode::kUsage, "OUT is IN; write to another file");
-  if (std::filesystem::is_directory(out, error))
-    return fail(ErrorCode::kUsage, out.string(), " is a folder; OUT is the file to write");
-  if (!force) return fail(ErrorCode::kUsage, out.string(), " exists; --force replaces it");
-  return {};
+  if (!fs::is_directory(input, error)) return io::gguf_parts(input);
+  std::vector<fs::path> files;
+  fs::directory_iterator it(input, error);
+  for (const fs::directory_iterator end; !error && it != end; it.increment(error))
+    files.push_back(it->path());
+  return files;
+}
+
+Status check_apart(const fs::path& input, const fs::path& out) {
+  std::error_code error;
+  for (const fs::path& file : files_of(input)) {
+    if (fs::equivalent(file, out, error))
+      return fail(ErrorCode::kUsage, out.string(), " is an input itself; write to another file");
+  }
+  if (!fs::is_directory(input, error)) return {};
+  const fs::path inside =
+      fs::weakly_canonical(fs::absolute(out), error).lexically_relative(fs::canonical(input, error));
+  if (error || inside.empty() || *inside.begin() == "..") return {};
+  return fail(ErrorCode::kUsage, out.string(), " is in the folder of the model; write to another folder");
+}
+
+}  // namespace
+
+Status check_output_file(const std::vector<fs::path>& inputs, const fs::path& out, bool replace,
+                         std::string_view advice) {
+  std::error_code error;
+  if (fs::is_directory(out, error))
+    return fail(ErrorCode::kUsage, out.string(), " is a folder; give the name of a file to write");
+  for (const fs::path& input : inputs) HEARTH_RETURN_IF_ERROR(check_apart(input, out));
+  if (fs::exists(out, error)) {
+    if (!fs::is_regular_file(out, error))
+      return fail(ErrorCode::kUsage, out.string(), " is no regular file, so it is not replaced");
+    if (!replace) return fail(ErrorCode::kUsage, out.string(), " exists; ", advice);
+  }
+  const auto probe = io::AtomicFile::create(out);  // and gone again
+  return probe ? Status() : Status(probe.error());
 }
 
 std::string ProgressDetail::operator()(uint64_t done, uint64_t total) {

@@ -5,14 +5,20 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/progress_meter.h"
 #include "base/result.h"
 
 namespace hearth::cli {
 
-/// OUT must be no folder, not be IN, and not exist unless `force`. Errors: kUsage.
-Status check_output_file(const std::filesystem::path& in, const std::filesystem::path& out, bool force);
+/// Whether OUT can be written without doing harm, before any work is done: its folder takes a new file; it
+/// does not exist unless `replace`, and then is a regular file; and it is none of `inputs`: no part of a
+/// split model, and nothing in the folder of one. Errors: kUsage (`advice` says how to replace), kNotFound,
+/// kIo.
+Status check_output_file(const std::vector<std::filesystem::path>& inputs, const std::filesystem::path& out,
+                         bool replace, std::string_view advice = "--force replaces it");
 
 /// "1.2 GB, 310 MB/s, 0:04 left": the text beside a progress bar. `unit` empty: bytes.
 class ProgressDetail {

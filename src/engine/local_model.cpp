@@ -12,6 +12,7 @@
 #include "model/memory.h"
 #include "model/packed.h"
 #include "model/tensors.h"
+#include "runtime/kv_formats.h"
 #include "text/tokenizer_files.h"
 
 namespace hearth::engine {
@@ -191,8 +192,13 @@ Result<std::unique_ptr<LocalModel>> LocalModel::load(OpenedModel opened, const L
   if (cached) HEARTH_RETURN_IF_ERROR(pack_into_cache(opened, *model->pool_));
   HEARTH_ASSIGN(model->model_, model::Model::load(std::move(opened.file), options.precision, *model->pool_,
                                                    options.float32_tensors));
+  model->float32_tensors_ = options.float32_tensors;
   HEARTH_ASSIGN(model->runtime_, runtime::Runtime::create(*model->model_, *model->pool_,
                                                           runtime_options(options, need.plan.context)));
+  HEARTH_ASSIGN(const runtime::KvFormats kv, runtime::parse_kv_formats(model->runtime_->options().kv_format,
+                                                                       model->model_->spec()));
+  model->kv_format_ = kv.full->name;
+  if (kv.windowed != kv.full) model->kv_format_ += concat(",windowed=", kv.windowed->name);
   return model;
 }
 

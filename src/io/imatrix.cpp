@@ -18,6 +18,8 @@ namespace {
 
 constexpr std::string_view kSums = ".in_sum2";
 constexpr std::string_view kCounts = ".counts";
+constexpr const char* kSource = "hearth.imatrix.source";
+constexpr const char* kTokensHash = "hearth.imatrix.tokens_hash";
 constexpr int32_t kMaxNameBytes = 65535;
 
 std::optional<BlockLayout> float32_only(uint32_t type) {
@@ -55,6 +57,10 @@ Result<ImportanceMatrix> from_gguf(std::span<const std::byte> bytes, std::string
   out.chunk_tokens = chunk_tokens.value_or(0);
   if (out.chunks < 0 || out.chunk_tokens < 0)
     return fail(ErrorCode::kCorrupt, name, ": a negative count of chunks or tokens");
+  HEARTH_ASSIGN(const auto source, file.metadata.get_string(kSource));
+  HEARTH_ASSIGN(const auto tokens_hash, file.metadata.get_string(kTokensHash));
+  out.source = source.value_or("");
+  out.tokens_hash = tokens_hash.value_or("");
   for (const Tensor& tensor : file.tensors) {
     const std::string_view full = tensor.name;
     const bool sums = full.ends_with(kSums);
@@ -177,6 +183,8 @@ Status write_imatrix(const std::filesystem::path& path, const ImportanceMatrix& 
   metadata.set("imatrix.datasets", Value::of(matrix.datasets));
   metadata.set("imatrix.chunk_count", Value::of(static_cast<uint32_t>(matrix.chunks)));
   metadata.set("imatrix.chunk_size", Value::of(static_cast<uint32_t>(matrix.chunk_tokens)));
+  if (!matrix.source.empty()) metadata.set(kSource, Value::of(matrix.source));
+  if (!matrix.tokens_hash.empty()) metadata.set(kTokensHash, Value::of(matrix.tokens_hash));
   std::vector<TensorToWrite> tensors;
   for (const auto& [name, entry] : matrix.entries) {
     tensors.push_back(values_to_write(name + std::string(kSums), entry.sum_squares, entry.counts.size()));

@@ -29,6 +29,10 @@ struct ImportanceMatrix {
   std::vector<std::string> datasets;  // names of the texts
   int64_t chunks = 0;
   int64_t chunk_tokens = 0;
+  // What hearth needs to go on with a matrix, in keys of its own; empty in files of other programs.
+  std::string source;       // identity of the model
+  std::string tokens_hash;  // of the ids of the chunks done
+
   std::map<std::string, ImportanceEntry, std::less<>> entries;  // by tensor name: "blk.0.attn_q.weight"
 };
 

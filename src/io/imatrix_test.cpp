@@ -21,6 +21,8 @@ ImportanceMatrix sample() {
   matrix.datasets = {"wiki.txt"};
   matrix.chunks = 3;
   matrix.chunk_tokens = 512;
+  matrix.source = "files:abc";
+  matrix.tokens_hash = "123";
   matrix.entries["blk.0.attn_q.weight"] = {{2, 4, 6, 8}, {2}};
   matrix.entries["blk.0.ffn_down_exps.weight"] = {{1, 2, 3, 4, 5, 6}, {2, 0}};
   return matrix;
@@ -57,6 +59,8 @@ TEST_F(ImatrixTest, ComesBackAsWritten) {
   EXPECT_EQ(got->datasets, wanted.datasets);
   EXPECT_EQ(got->chunks, 3);
   EXPECT_EQ(got->chunk_tokens, 512);
+  EXPECT_EQ(got->source, wanted.source);
+  EXPECT_EQ(got->tokens_hash, wanted.tokens_hash);
   ASSERT_EQ(got->entries.size(), 2u);
   for (const auto& [name, entry] : wanted.entries) {
     EXPECT_EQ(got->entries.at(name).sum_squares, entry.sum_squares);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <queue>
 
@@ -18,7 +19,7 @@ namespace {
 using kernels::Format;
 
 constexpr int64_t kSampledRows = 256;  // of a tensor, to estimate its error in a type
-constexpr int kCorrections = 3;        // rounds of measuring the choice and correcting the prediction
+constexpr int kCorrections = 6;        // rounds of measuring the choice and correcting the prediction
 
 /// Mean KL divergence from the base model's output, position by position.
 class BaseLogits {
@@ -128,7 +129,7 @@ class Chooser {
     return {choice.role, static_cast<int>(3 * choice.index / std::max<int64_t>(1, choice.count))};
   }
 
-  /// The types each tensor could have, with their errors as costs.
+  /// The types each tensor could have, with their errors as costs; the last is the one it has.
   Status make_ladders() {
     ladders_.resize(source_.file.tensors.size());
     for (size_t i = 0; i < ladders_.size(); ++i) {
@@ -137,14 +138,18 @@ class Chooser {
       if (out_.choices[i].role == Role::kKept || tensor.shape.size() != 2 || from == nullptr) continue;
       if (!go_on(0, concat("errors of ", tensor.name))) return fail(ErrorCode::kCancelled, "stopped");
       const std::vector<float> importance = importance_of(tensor);
-      for (const std::string_view name : auto_types()) {
+      std::vector<std::string_view> names(auto_types().begin(), auto_types().end());
+      names.push_back("F16");
+      for (const std::string_view name : names) {
         HEARTH_ASSIGN(const Format* format, fitting_format(name, tensor));
         const uint64_t bytes = tensor_bytes(*format, tensor);
         if (bytes >= tensor.data.size() || (!ladders_[i].empty() && bytes <= ladders_[i].back().bytes))
           continue;
-        ladders_[i].push_back(
-            {format, bytes, relative_error(tensor, *from, *format, importance, base_.pool())});
+        const double error = relative_error(tensor, *from, *format, importance, base_.pool());
+        if (std::isfinite(error))
+          ladders_[i].push_back({format, bytes, error});  // else its range is too small
       }
+      if (!ladders_[i].empty()) ladders_[i].push_back({from, tensor.data.size(), 0});
       io::MappedFile::release_pages(tensor.data);
     }
     return {};
@@ -185,13 +190,13 @@ class Chooser {
       GroupSensitivity measured{group.first, group.second, 0, 0};
       for (const size_t i : tensors) {
         rungs[i] =
-            std::min<size_t>(1, ladders_[i].size() - 1);  // the second smallest: errors are still small
+            std::min<size_t>(1, ladders_[i].size() - 2);  // the second smallest: errors are still small
         measured.error += ladders_[i][rungs[i]].cost;
       }
       const double fraction =
           static_cast<double>(out_.groups.size()) / static_cast<double>(members.size() + kCorrections);
       HEARTH_ASSIGN(measured.kld, measure(rungs, fraction, source_.file.tensors[tensors.front()].name));
-      const double scale = measured.error > 0 ? measured.kld / measured.error : 0;
+      const double scale = measured.error > 0 ? std::max(0.0, measured.kld) / measured.error : 0;
       for (const size_t i : tensors) {
         for (Rung& rung : ladders_[i]) rung.cost *= scale;
       }
@@ -219,15 +224,17 @@ class Chooser {
                               static_cast<double>(out_.groups.size() + kCorrections);
       HEARTH_ASSIGN(out_.measured_kld, measure(chosen(rungs), fraction, "the choice"));
       take(rungs, fixed);
-      if (budget.kld == 0 || out_.measured_kld <= budget.kld) break;
-      aim.kld *= 0.97 * budget.kld / out_.measured_kld;
+      if (budget.kld == 0 || out_.measured_kld <= budget.kld) return std::move(out_);
+      aim.kld = std::max(aim.kld * 0.97 * budget.kld / out_.measured_kld,
+                         std::numeric_limits<double>::denorm_min());
     }
-    return std::move(out_);
+    return fail(ErrorCode::kUsage, "the closest choice found has a KL divergence of ", out_.measured_kld,
+                ", more than the ", budget.kld, " asked for");
   }
 
   std::vector<size_t> chosen(std::vector<size_t> rungs) const {
     for (size_t i = 0; i < rungs.size(); ++i) {
-      if (ladders_[i].empty()) rungs[i] = SIZE_MAX;
+      if (ladders_[i].empty() || rungs[i] == ladders_[i].size() - 1) rungs[i] = SIZE_MAX;
     }
     return rungs;
   }

@@ -51,7 +51,8 @@ struct Rung {
 std::vector<size_t> climb(const std::vector<std::vector<Rung>>& ladders, const AutoBudget& budget);
 
 /// `base` is the model of `source`, loaded. `importance` may lack tensors. `progress(fraction, what)` false
-/// cancels. Errors: kUsage (a budget below the smallest types), kCancelled, and those of loading.
+/// cancels. A divergence that is asked for holds as measured. Errors: kUsage (a budget below the smallest
+/// types, or a divergence that no choice keeps), kCancelled, and those of loading.
 Result<AutoMix> choose_auto_mix(const engine::OpenedModel& source, engine::LocalModel& base,
                                 const CalibrationText& text, const io::ImportanceMatrix& importance,
                                 const AutoBudget& budget,

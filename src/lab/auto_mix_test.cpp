@@ -73,6 +73,35 @@ TEST(ClimbTest, StaysInTheBudgetAndNearTheBest) {
   }
 }
 
+TEST(ImportanceTest, GoesOnOnlyWithTheSameTokens) {
+  auto opened = engine::open_model(std::filesystem::path(HEARTH_SOURCE_DIR) / "models/device/device.gguf");
+  ASSERT_TRUE(opened) << opened.error().message;
+  engine::LoadOptions options;
+  options.threads = 1;
+  options.context_tokens = 16;
+  auto model = engine::LocalModel::load(*opened, options);
+  ASSERT_TRUE(model) << model.error().message;
+  CalibrationText text{"t", 16, {std::vector<int32_t>(16, 7), std::vector<int32_t>(16, 8)}};
+  CalibrationText shorter = text;
+  shorter.chunks.pop_back();
+  io::ImportanceMatrix matrix;
+  ASSERT_TRUE(collect_importance(**model, shorter, false, matrix, nullptr, nullptr));
+  const io::ImportanceMatrix first = matrix;
+  CalibrationText other = text;
+  other.chunks[0][3] = 9;
+  EXPECT_EQ(collect_importance(**model, other, false, matrix, nullptr, nullptr).error().code,
+            ErrorCode::kUsage);
+  EXPECT_EQ(matrix.chunks, 1);
+  ASSERT_TRUE(collect_importance(**model, text, false, matrix, nullptr, nullptr));
+  EXPECT_EQ(matrix.chunks, 2);
+  EXPECT_NE(matrix.tokens_hash, first.tokens_hash);
+  EXPECT_EQ(collect_importance(**model, shorter, false, matrix, nullptr, nullptr).error().code,
+            ErrorCode::kUsage);
+  matrix.tokens_hash.clear();  // as other programs write it
+  EXPECT_EQ(collect_importance(**model, text, false, matrix, nullptr, nullptr).error().code,
+            ErrorCode::kUsage);
+}
+
 TEST(AutoMixTest, ChoosesForTheModelInTheRepository) {
   auto opened = engine::open_model(std::filesystem::path(HEARTH_SOURCE_DIR) / "models/device/device.gguf");
   ASSERT_TRUE(opened) << opened.error().message;
@@ -105,6 +134,11 @@ TEST(AutoMixTest, ChoosesForTheModelInTheRepository) {
   ASSERT_TRUE(closer) << closer.error().message;
   EXPECT_LE(closer->measured_kld, mix->measured_kld / 2);
   EXPECT_GT(closer->bytes, mix->bytes);
+  // Closer than the largest quantised type gets: tensors stay as they are.
+  const auto closest = choose_auto_mix(*opened, **base, *text, importance, {0, 1e-9}, nullptr);
+  ASSERT_TRUE(closest) << closest.error().message;
+  EXPECT_LE(closest->measured_kld, 1e-9);
+  EXPECT_LE(closest->bytes, whole);
   const auto none = choose_auto_mix(*opened, **base, *text, importance, {1000, 0}, nullptr);
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().code, ErrorCode::kUsage);

@@ -10,6 +10,11 @@ constexpr size_t kPieceTokens = 128;
 
 }  // namespace
 
+uint64_t hash_ids(std::span<const int32_t> ids, uint64_t hash) {
+  for (const int32_t id : ids) hash = (hash ^ static_cast<uint32_t>(id)) * 1099511628211u;
+  return hash;
+}
+
 Result<CalibrationText> cut_text(const engine::LocalModel& model, std::string_view text, std::string name,
                                  int64_t chunk_tokens, int64_t max_chunks) {
   const text::Tokenizer* tokenizer = model.tokenizer();

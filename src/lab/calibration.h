@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,9 @@ struct CalibrationText {
   int64_t chunk_tokens = 0;
   std::vector<std::vector<int32_t>> chunks;  // each of chunk_tokens tokens
 };
+
+/// FNV-1a over ids: tells one text from another. `hash` goes on from the ids before.
+uint64_t hash_ids(std::span<const int32_t> ids, uint64_t hash = 14695981039346656037u);
 
 /// Whole chunks only, at most `max_chunks` of them (0: all). Where the model wants BOS, it replaces the first
 /// token of each, as llama.cpp's tools do. Errors: kUnsupported (no tokenizer), kUsage (shorter than one

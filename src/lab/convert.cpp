@@ -12,7 +12,6 @@
 #include "kernels/format.h"
 #include "lab/mixes.h"
 #include "lab/reencode.h"
-#include "model/packed.h"
 
 namespace hearth::lab {
 namespace {
@@ -70,9 +69,7 @@ Result<ConvertReport> convert(const io::TensorFile& source, const std::filesyste
                               const ConvertOptions& options, ThreadPool& pool,
                               const std::function<bool(uint64_t, uint64_t)>& progress) {
   HEARTH_ASSIGN(const Format* wanted, find_wanted(options.weight_type));
-  if (model::is_packed(source)) {
-    return fail(ErrorCode::kUnsupported, "the model is packed for running; convert the file it was made from");
-  }
+  HEARTH_RETURN_IF_ERROR(check_reencodable(source));
   ConvertReport report;
   std::vector<io::TensorToWrite> tensors;
   for (const io::Tensor& tensor : source.tensors) {

@@ -2,16 +2,27 @@
 #include "lab/imatrix.h"
 
 #include <algorithm>
+#include <string>
 
 #include "io/utf8.h"
 
 namespace hearth::lab {
 namespace {
 
+uint64_t hash_chunks(const CalibrationText& text, int64_t chunks) {
+  uint64_t hash = hash_ids({});
+  for (int64_t i = 0; i < chunks; ++i) hash = hash_ids(text.chunks[static_cast<size_t>(i)], hash);
+  return hash;
+}
+
 /// What was collected before must be continued with the same text, chunks and model.
 Status check_resumable(const io::ImportanceMatrix& matrix, const CalibrationText& text,
                        const model::Model& model) {
   if (matrix.chunks == 0) return {};
+  if (matrix.tokens_hash.empty()) {
+    return fail(ErrorCode::kUsage,
+                "the importance matrix does not say what it was made with, so it cannot be gone on with");
+  }
   if (matrix.chunk_tokens != text.chunk_tokens) {
     return fail(ErrorCode::kUsage, "the importance matrix was made with chunks of ", matrix.chunk_tokens,
                 " tokens, this run has ", text.chunk_tokens, "; give --chunk ", matrix.chunk_tokens);
@@ -21,6 +32,14 @@ Status check_resumable(const io::ImportanceMatrix& matrix, const CalibrationText
         ErrorCode::kUsage, "the importance matrix was made with ",
         matrix.datasets.empty() ? std::string("another text") : io::printable(matrix.datasets.front()),
         ", not with ", io::printable(text.name));
+  }
+  if (matrix.chunks > static_cast<int64_t>(text.chunks.size())) {
+    return fail(ErrorCode::kUsage, "the importance matrix holds ", matrix.chunks,
+                " chunks already, this run has only ", text.chunks.size());
+  }
+  if (matrix.tokens_hash != std::to_string(hash_chunks(text, matrix.chunks))) {
+    return fail(ErrorCode::kUsage, "the importance matrix was made with another text of the name ",
+                io::printable(text.name), ", or with another model");
   }
   for (const model::NamedMatrix& named : model.matrices()) {
     const auto found = matrix.entries.find(named.tensor);
@@ -81,13 +100,16 @@ Status collect_importance(engine::LocalModel& model, const CalibrationText& text
   const auto total = static_cast<int64_t>(text.chunks.size());
   ImportanceCollector collector(model.model(), with_output);
   model.runtime().observe(&collector);
+  uint64_t hash = hash_chunks(text, matrix.chunks);
   Status status;
   while (matrix.chunks < total && status.ok()) {
     const auto go_on = [&] { return !progress || progress(matrix.chunks, total); };
     status = run_chunk(model.runtime(), text.chunks[static_cast<size_t>(matrix.chunks)], nullptr, go_on);
     if (!status) break;
+    hash = hash_ids(text.chunks[static_cast<size_t>(matrix.chunks)], hash);
     collector.move_into(matrix);
     ++matrix.chunks;
+    matrix.tokens_hash = std::to_string(hash);
     if (after_chunk) status = after_chunk();
   }
   model.runtime().observe(nullptr);

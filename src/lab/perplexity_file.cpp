@@ -21,15 +21,22 @@ io::Json header_of(const io::Json& run, bool with_base) {
   return header;
 }
 
-bool read_score(const io::Json& line, bool with_base, TokenScore& score) {
-  if (!line.is_array() || line.size() != (with_base ? 6u : 3u)) return false;
-  if (!line[0].is_number_integer() || !line[1].is_number_integer() || !line[2].is_number()) return false;
-  score.index = line[0].get<int64_t>();
-  score.id = line[1].get<int32_t>();
-  score.log_prob = line[2].get<double>();
+/// A logarithm of a probability.
+bool read_log(const io::Json& value, double& out) {
+  if (!value.is_number()) return false;
+  out = value.get<double>();
+  return out <= 0;
+}
+
+/// The score of ids[index].
+bool read_score(const io::Json& line, bool with_base, std::span<const int32_t> ids, size_t index,
+                TokenScore& score) {
+  if (!line.is_array() || line.size() != (with_base ? 6u : 3u) || index >= ids.size()) return false;
+  score.index = static_cast<int64_t>(index);
+  score.id = ids[index];
+  if (line[0] != score.index || line[1] != score.id || !read_log(line[2], score.log_prob)) return false;
   if (!with_base) return true;
-  if (!line[3].is_number() || !line[4].is_number() || !line[5].is_boolean()) return false;
-  score.base_log_prob = line[3].get<double>();
+  if (!read_log(line[3], score.base_log_prob) || !line[4].is_number() || !line[5].is_boolean()) return false;
   score.kld = line[4].get<double>();
   score.same_top1 = line[5].get<bool>();
   return true;
@@ -54,29 +61,27 @@ Status write_scores(const std::filesystem::path& path, const io::Json& run, bool
 }
 
 Result<std::vector<TokenScore>> read_scores(const std::filesystem::path& path, const io::Json& run,
-                                            bool with_base) {
+                                            bool with_base, std::span<const int32_t> ids, int64_t first) {
   HEARTH_ASSIGN(const std::string text, io::read_file(path, kMaxBytes));
+  if (text.empty()) return fail(ErrorCode::kCorrupt, path.string(), " is empty; delete it");
   std::vector<TokenScore> scores;
-  bool is_header = true;
+  size_t number = 0;
   for (std::string_view rest = text; !rest.empty();) {
     const size_t end = std::min(rest.find('\n'), rest.size());
-    const std::string_view line = rest.substr(0, end);
+    const auto json = io::parse_json(rest.substr(0, end), path.string());
     rest.remove_prefix(std::min(end + 1, rest.size()));
-    HEARTH_ASSIGN(const io::Json json, io::parse_json(line, path.string()));
-    if (is_header) {
-      if (json != header_of(run, with_base)) {
+    ++number;
+    if (number == 1) {
+      if (!json || *json != header_of(run, with_base)) {
         return fail(ErrorCode::kUsage, path.string(),
                     " is of another run (text, models or options differ); name another file, or delete it");
       }
-      is_header = false;
-      continue;
-    }
-    if (!read_score(json, with_base, scores.emplace_back())) {
-      return fail(ErrorCode::kCorrupt, path.string(), ": line ", scores.size() + 1,
-                  " is no score of a token");
+    } else if (const size_t index = static_cast<size_t>(first) + scores.size();
+               !json || !read_score(*json, with_base, ids, index, scores.emplace_back())) {
+      return fail(ErrorCode::kCorrupt, path.string(), ": line ", number, " is no score of token ", index,
+                  " of the text; the file is damaged, delete it");
     }
   }
-  if (is_header) return fail(ErrorCode::kCorrupt, path.string(), " is empty; delete it");
   return scores;
 }
 

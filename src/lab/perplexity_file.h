@@ -17,8 +17,9 @@ namespace hearth::lab {
 Status write_scores(const std::filesystem::path& path, const io::Json& run, bool with_base,
                     std::span<const TokenScore> scores);
 
-/// The scores of an earlier run of the same kind. Errors: kUsage (another `run`), kCorrupt, kNotFound.
+/// The scores of an earlier run of the same kind over the same `ids`, from `first` on without a gap. Errors:
+/// kUsage (another `run`), kCorrupt, kNotFound.
 Result<std::vector<TokenScore>> read_scores(const std::filesystem::path& path, const io::Json& run,
-                                            bool with_base);
+                                            bool with_base, std::span<const int32_t> ids, int64_t first);
 
 }  // namespace hearth::lab

@@ -10,6 +10,7 @@
 
 #include "base/rng.h"
 #include "io/file.h"
+#include "io/test_util.h"
 #include "lab/divergence.h"
 #include "lab/perplexity_file.h"
 #include "model/spec.h"
@@ -220,7 +221,7 @@ TEST_F(PerplexityTest, AStoppedRunGoesOnWithTheSameResult) {
   EXPECT_EQ(stopped.error().code, ErrorCode::kCancelled);
   EXPECT_EQ(windows, 3u);
   ASSERT_TRUE(write_scores(file, run, true, scores).ok());
-  scores = read_scores(file, run, true).value();
+  scores = read_scores(file, run, true, ids, 1).value();
   calls.go_on = {};
   ASSERT_TRUE(score_text(ids, options, windows, *own, other.get(), pool_, calls).ok());
   ASSERT_EQ(scores.size(), whole.size());
@@ -230,11 +231,33 @@ TEST_F(PerplexityTest, AStoppedRunGoesOnWithTheSameResult) {
     EXPECT_EQ(scores[i].kld, whole[i].kld);
     EXPECT_EQ(scores[i].same_top1, whole[i].same_top1);
   }
-  EXPECT_EQ(read_scores(file, {{"model", "other"}}, true).error().code, ErrorCode::kUsage);
-  EXPECT_EQ(read_scores(file, run, false).error().code, ErrorCode::kUsage);
-  std::ofstream(file, std::ios::app) << "[1,2]\n";
-  EXPECT_EQ(read_scores(file, run, true).error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(read_scores(file, {{"model", "other"}}, true, ids, 1).error().code, ErrorCode::kUsage);
+  EXPECT_EQ(read_scores(file, run, false, ids, 1).error().code, ErrorCode::kUsage);
   std::filesystem::remove_all(pattern);
+}
+
+TEST_F(PerplexityTest, ScoresThatDoNotFitTheTextAreRefused) {
+  const io::ScratchFolder folder;
+  const std::filesystem::path file = folder.path() / "scores.jsonl";
+  const io::Json run = {{"model", "m"}};
+  const std::vector<int32_t> ids = {5, 6, 7};
+  ASSERT_TRUE(write_scores(file, run, false, {}).ok());
+  const std::string header = io::read_file(file, 1000).value();
+  const auto with = [&](std::string_view lines) {
+    EXPECT_TRUE(io::write_file(file, header + std::string(lines)));
+    return read_scores(file, run, false, ids, 1);
+  };
+  const auto good = with("[1,6,-0.5]\n[2,7,-1]\n");
+  ASSERT_TRUE(good) << good.error().message;
+  EXPECT_EQ(good->back().log_prob, -1);
+  for (const char* bad : {"[1,6,-0.5]\n[2,6,-1]\n", "[1,6,-0.5]\n[1,6,-1]\n", "[1,6,-0.5]\n[2,7,0.25]\n",
+                          "[1,6,-0.5]\n[2,7,null]\n", "[1,6,-0.5]\n[2,7", "[1,6,-0.5]\n[1,2]\n"}) {
+    const auto got = with(bad);
+    ASSERT_FALSE(got) << bad;
+    EXPECT_EQ(got.error().code, ErrorCode::kCorrupt);
+    EXPECT_NE(got.error().message.find("line 3"), std::string::npos) << got.error().message;
+  }
+  EXPECT_FALSE(with("[1,6,-0.5]\n[2,7,-1]\n[3,8,-1]\n"));
 }
 
 }  // namespace

@@ -75,6 +75,7 @@ double QuantizePlan::bits_per_weight() const {
 Result<QuantizePlan> plan_quantization(const io::TensorFile& source, uint32_t file_type,
                                        const std::vector<TensorChoice>& choices,
                                        const io::ImportanceMatrix* importance) {
+  HEARTH_RETURN_IF_ERROR(check_reencodable(source));
   QuantizePlan plan;
   plan.metadata = source.metadata;
   for (size_t i = 0; i < source.tensors.size(); ++i) {
@@ -102,6 +103,7 @@ Result<QuantizePlan> plan_quantization(const io::TensorFile& source, uint32_t fi
 
 Result<QuantizePlan> plan_quantization(const io::TensorFile& source, const Mix& mix,
                                        const io::ImportanceMatrix* importance) {
+  HEARTH_RETURN_IF_ERROR(check_reencodable(source));  // before the formats of its tensors are looked at
   HEARTH_ASSIGN(const auto choices,
                 choose_formats(mix, {.file = &source, .has_importance = importance != nullptr}));
   return plan_quantization(source, mix.file_type, choices, importance);

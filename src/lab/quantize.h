@@ -44,8 +44,8 @@ struct QuantizePlan {
 };
 
 /// Checks that every tensor is decodable and takes the types from the mix. Vectors become float32.
-/// `importance` may be null. Errors: kUnsupported (a type this build cannot read or write), kCorrupt (an
-/// importance matrix of another model).
+/// `importance` may be null. Errors: kUnsupported (a type this build cannot read or write, a packed model),
+/// kCorrupt (an importance matrix of another model).
 Result<QuantizePlan> plan_quantization(const io::TensorFile& source, const Mix& mix,
                                        const io::ImportanceMatrix* importance);
 

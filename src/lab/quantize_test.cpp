@@ -157,6 +157,14 @@ TEST_F(QuantizeTest, CancelsWithoutATrace) {
   EXPECT_TRUE(std::filesystem::is_empty(folder_));
 }
 
+TEST_F(QuantizeTest, RefusesAPackedModel) {
+  source_.metadata.set("hearth.packed.version", io::Value::of(uint32_t{1}));
+  for (io::Tensor& tensor : source_.tensors) tensor.type = 24;  // bytes, as packed matrices are
+  const auto plan = plan_quantization(source_, *find_mix("q8_0"), nullptr);
+  ASSERT_FALSE(plan);
+  EXPECT_THAT(plan.error().message, HasSubstr("packed for running"));
+}
+
 TEST_F(QuantizeTest, RefusesWhatItCannotDecode) {
   source_.tensors[2].type = 16;
   const auto plan = plan_quantization(source_, *find_mix("q8_0"), nullptr);

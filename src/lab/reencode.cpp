@@ -10,6 +10,7 @@
 
 #include "io/file.h"
 #include "io/utf8.h"
+#include "model/packed.h"
 
 namespace hearth::lab {
 namespace {
@@ -106,6 +107,12 @@ uint64_t row_bytes(const kernels::Format& format, int64_t columns) {
 
 uint64_t tensor_bytes(const kernels::Format& format, const io::Tensor& tensor) {
   return static_cast<uint64_t>(rows_of(tensor)) * row_bytes(format, columns_of(tensor));
+}
+
+Status check_reencodable(const io::TensorFile& source) {
+  if (!model::is_packed(source)) return {};
+  return fail(ErrorCode::kUnsupported,
+              "the model is packed for running; convert or quantize the file it was made from");
 }
 
 Status reencode(const Reencoding& job, ThreadPool& pool, const ByteSink& sink) {

@@ -41,6 +41,9 @@ struct Reencoding {
   const RowsEncoder* encoder = nullptr;
 };
 
+/// kUnsupported for a model that is packed for running: its weights have no format any more.
+Status check_reencodable(const io::TensorFile& source);
+
 /// Hands all rows of the tensor to `sink`, in order, each call from one thread at a time. Errors: kCorrupt (a
 /// value that is not finite: tensor and row named), kUnsupported (a value outside the range of the new
 /// format), and those of the sink.

@@ -105,6 +105,12 @@ Result<fs::path> packed_folder(const fs::path& model) {
   return packed_folder(home, model);
 }
 
+std::string model_source(const fs::path& model) {
+  const auto home = Store::default_home();
+  const auto place = home ? packed_place(*home, model) : Result<PackedPlace>(home.error());
+  return place ? place->source : std::string();
+}
+
 Result<PackedPlace> packed_place(const fs::path& home, const fs::path& model) {
   PackedPlace place;
   HEARTH_ASSIGN(place.folder, packed_folder(home, model));

@@ -40,6 +40,10 @@ std::filesystem::path packed_of_model(const std::filesystem::path& home, const s
 /// What a store model's packed weights are made from.
 std::string packed_source(const Manifest& manifest);
 
+/// The source of the model that lies at `model`, as a store in the default home sees it; empty where it
+/// cannot be told.
+std::string model_source(const std::filesystem::path& model);
+
 /// Folder and source. Errors: kNotFound, kIo (the model cannot be looked at).
 Result<PackedPlace> packed_place(const std::filesystem::path& home, const std::filesystem::path& model);
 

@@ -3,10 +3,12 @@ verdicts that are kept, shown and heeded, and the check that the first use of a 
 
 Usage: quality_test.py HEARTH SOURCE_DIR
 """
+import argparse
 import json
 import math
 import os
 import pathlib
+import shutil
 import signal
 import struct
 import subprocess
@@ -93,6 +95,24 @@ class Perplexity(Quality):
         self.assertEqual(got, expected)
         self.assertEqual(cut.read_text(), whole.read_text())
 
+    def test_only_the_same_run_goes_on(self):
+        """The same names may mean other files the next time; what is not of this run is no part of it."""
+        model, scores = self.folder / "model.gguf", self.folder / "scores.jsonl"
+        shutil.copy(DEVICE, model)
+        options = ["perplexity", model, self.text, "--tokens", 100, "--per-token", scores]
+        self.hearth(*options)
+        self.assertEqual(json.loads(self.hearth(*options, "--resume", "--json").stdout)["kv"], "f16")
+        whole = scores.read_text()
+        lines = whole.splitlines(keepends=True)
+        for damaged in (lines[:-1] + [lines[-1].replace("-", "")], lines[:-1] + [lines[-2]], lines[:-1] + [lines[-1][:5]]):
+            scores.write_text("".join(damaged))
+            self.assertIn(f"line {len(lines)} is no score", self.hearth(*options, "--resume", code=1).stderr)
+        scores.write_text(whole)
+        model.unlink()
+        shutil.copy(DEVICE, model)
+        self.assertIn("is of another run", self.hearth(*options, "--resume", code=2).stderr)
+        self.assertEqual(scores.read_text(), whole)
+
     def test_bad_input_is_one_line(self):
         empty = self.folder / "empty.txt"
         empty.write_text("")
@@ -101,6 +121,26 @@ class Perplexity(Quality):
             result = self.hearth("perplexity", *arguments, code=code)
             self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
             self.assertEqual(result.stdout, "")
+
+
+class Tables(Quality):
+    def test_files_of_another_run_are_not_used(self):
+        """bench/quality.py keeps what it made under a key of everything that it was made from."""
+        sys.path.insert(0, str(SOURCE / "bench"))
+        import quality
+        files = [self.folder / name for name in ("hearth", "model.gguf", "calibration.txt")]
+        for path in files:
+            path.write_text("first")
+        args = argparse.Namespace(hearth=str(files[0]), calibration=str(files[2]), chunks=8, work=str(self.folder / "work"))
+        work = quality.Bench(args, "m", str(files[1])).work
+        self.assertEqual(quality.Bench(args, "m", str(files[1])).work, work)
+        seen = {work}
+        for path in files:
+            path.write_text("another")
+            seen.add(quality.Bench(args, "m", str(files[1])).work)
+        args.chunks = 9
+        seen.add(quality.Bench(args, "m", str(files[1])).work)
+        self.assertEqual(len(seen), 5)
 
 
 class Check(Quality):

@@ -10,6 +10,7 @@ import os
 import pathlib
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -77,7 +78,7 @@ class AnyModel(Quantize):
     def test_refusals(self) -> None:
         tiny, out = self.folder / "tiny.gguf", self.folder / "out.gguf"
         before = tiny.read_bytes()
-        self.refused("OUT is IN", "quantize", tiny, tiny, "--type", "q8_0", "--force")
+        self.refused("is an input itself", "quantize", tiny, tiny, "--type", "q8_0", "--force")
         self.assertEqual(tiny.read_bytes(), before)
         out.write_text("precious")
         self.refused("--force replaces", "quantize", tiny, out, "--type", "q8_0")
@@ -87,11 +88,63 @@ class AnyModel(Quantize):
         self.refused("needs one budget", "quantize", tiny, out, "--type", "auto", "--calibrate", self.folder / "text.txt")
         self.refused("give it a text", "quantize", tiny, out, "--type", "auto", "--bpw", "5")
         self.refused("go with --type auto", "quantize", tiny, out, "--type", "q8_0", "--bpw", "5")
+        self.refused("--damping", "quantize", tiny, out, "--type", "q8_0", "--damping", "nan")
+        self.refused("--kld takes a number", "quantize", tiny, out, "--type", "auto", "--kld", "nan")
+        self.refused("not negative", "quantize", tiny, out, "--type", "auto", "--size", "-5")
         self.refused("importance matrix", "quantize", tiny, out, "--type", "q8_0", "--imatrix", tiny)
         self.refused("importance matrix", "quantize", tiny, out, "--type", "q8_0", "--imatrix", self.folder / "text.txt")
         self.refused("fewer than one chunk", "quantize", tiny, out, "--type", "q4_0", "--calibrate",
                      self.folder / "text.txt", "--chunk", 100000, "--chunks", 1)
         self.assertFalse(out.exists())
+
+    def test_no_input_is_ever_replaced(self) -> None:
+        tiny, text, matrix = self.folder / "tiny.gguf", self.folder / "text.txt", self.folder / "m.gguf"
+        hearth("imatrix", tiny, text, "-o", matrix, "--chunk", 32, "--chunks", 1)
+        part = self.folder / "split-00001-of-00002.gguf"
+        parts = [part, part.with_name("split-00002-of-00002.gguf")]
+        for path in parts:
+            path.write_bytes(b"GGUF")  # refused before they are read
+        link = self.folder / "link.gguf"
+        link.symlink_to(self.folder / "hf/model.safetensors")
+        kept = [path for path in self.folder.rglob("*") if path.is_file()]
+        before = [path.read_bytes() for path in kept]
+        is_input, in_folder = "is an input itself", "is in the folder of the model"
+        q4, replace = ("--type", "q4_0", "--force"), ("--chunk", 32, "--replace")
+        for path in (self.folder / "hf/model.safetensors", self.folder / "hf/config.json", link):
+            self.refused(is_input, "quantize", self.folder / "hf", path, *q4)
+            self.refused(is_input, "convert", self.folder / "hf", path, "--force")
+            self.refused(is_input, "imatrix", self.folder / "hf", text, "-o", path, *replace)
+        self.refused(in_folder, "quantize", self.folder / "hf", self.folder / "hf/new.gguf", *q4)
+        self.refused(is_input, "quantize", parts[0], parts[1], *q4)
+        self.refused(is_input, "quantize", tiny, text, *q4, "--calibrate", text)
+        self.refused(is_input, "quantize", tiny, matrix, *q4, "--imatrix", matrix)
+        self.refused(is_input, "imatrix", tiny, text, "-o", text, *replace)
+        self.refused(is_input, "perplexity", tiny, text, "--per-token", text, "--resume")
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        for path in (pipe, "/dev/null"):
+            self.refused("no regular file", "quantize", tiny, path, *q4)
+        self.assertTrue(pipe.is_fifo())
+        self.assertEqual([path.read_bytes() for path in kept], before)
+        self.assertFalse((self.folder / "hf/new.gguf").exists())
+
+    def test_an_output_that_cannot_be_written_is_refused_first(self) -> None:
+        broken = self.folder / "broken.gguf"  # whoever reads it first complains about it
+        broken.write_bytes(b"nothing")
+        text, nowhere = self.folder / "text.txt", self.folder / "none/out"
+        for arguments in (("quantize", broken, nowhere, "--type", "q4_0"), ("convert", broken, nowhere),
+                          ("imatrix", broken, text, "-o", nowhere), ("perplexity", broken, text, "--per-token", nowhere)):
+            self.refused("none/out", *arguments)
+
+    def test_a_packed_model_is_no_source(self) -> None:
+        home = self.folder / "home"
+        subprocess.run([HEARTH, "run", str(self.folder / "tiny.gguf"), "--raw", "-n", "1", "-p", "hi", "--pack-cache", "--no-check"],
+                       env=os.environ | {"HEARTH_HOME": str(home)}, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+        [packed] = home.rglob("weights.gguf")
+        out, text = self.folder / "out.gguf", self.folder / "text.txt"
+        self.refused("packed for running", "convert", packed, out)
+        self.refused("packed for running", "quantize", packed, out, "--type", "q4_0")
+        self.refused("packed for running", "quantize", packed, out, "--type", "auto", "--bpw", 6, "--calibrate", text, "--chunk", 32)
 
     def test_an_imatrix_of_another_model_is_refused(self) -> None:
         matrix = self.folder / "m.gguf"
@@ -106,7 +159,20 @@ class AnyModel(Quantize):
         hearth("imatrix", tiny, text, "-o", parts, "--chunk", 32, "--chunks", 2)
         self.refused("--resume goes on", "imatrix", tiny, text, "-o", parts, "--chunk", 32, "--chunks", 6)
         self.refused("--chunk 32", "imatrix", tiny, text, "-o", parts, "--chunk", 64, "--resume")
+        shutil.copy(text, self.folder / "saved.txt")
+        text.write_text("the tin hinterland hi " * 200)
+        self.refused("another text of the name", "imatrix", tiny, text, "-o", parts, "--chunk", 32, "--chunks", 6, "--resume")
+        shutil.copy(self.folder / "saved.txt", text)
+        self.refused("another model", "imatrix", self.folder / "hf", text, "-o", parts, "--chunk", 32, "--chunks", 6, "--resume")
         hearth("imatrix", tiny, text, "-o", parts, "--chunk", 32, "--chunks", 6, "--resume")
+        again = run("imatrix", tiny, text, "-o", parts, "--chunk", 32, "--chunks", 6, "--resume").stderr.decode()
+        self.assertIn("nothing to do", again)
+        self.assertNotIn("wrote", again)
+        self.refused("holds 6 chunks already", "imatrix", tiny, text, "-o", parts, "--chunk", 32, "--chunks", 2, "--resume")
+        name = b"blk.0.attn_q.weight"
+        legacy = self.folder / "legacy.dat"
+        legacy.write_bytes(struct.pack("<ii", 1, len(name)) + name + struct.pack("<iiff", 1, 2, 1, 1))
+        self.refused("made by another program", "imatrix", tiny, text, "-o", legacy, "--chunk", 32, "--resume")
         self.assertEqual(len(whole.read_bytes()), len(parts.read_bytes()))
         # Sums are stored as float32, so the stop costs at most their rounding.
         values = [array.array("f", path.read_bytes()[-4096 // 4 * 4:]) for path in (whole, parts)]
@@ -181,6 +247,12 @@ class RealModel(Quantize):
         self.assertLess(self.divergence(large), self.divergence(small))
         close = self.quantized("--type", "auto", "--kld", "0.002", *calibrate)
         self.assertLess(self.divergence(close), 0.004)
+        result = run("quantize", self.model, "-", "--type", "auto", "--kld", "1e-6", "--dry-run", "--json", *calibrate)
+        report = json.loads(result.stdout)
+        self.assertLessEqual(report["measured_kld"], 1e-6)  # closer than Q8_0 throughout
+        self.assertGreaterEqual(report["predicted_kld"], 0)
+        self.assertLess(report["tensor_bytes"], report["source_bytes"])
+        self.assertNotIn("are not in", result.stderr.decode())
         self.refused("the smallest types of this model", "quantize", self.model, self.folder / "none.gguf", "--type", "auto",
                      "--size", "1000", *calibrate)
 

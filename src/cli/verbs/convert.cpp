@@ -24,7 +24,7 @@ class ConvertCommand : public Command {
 
   Status run(Console& console) override {
     HEARTH_ASSIGN(const auto path, resolve_model(in_));
-    HEARTH_RETURN_IF_ERROR(check_output_file(path, out_, force_));
+    HEARTH_RETURN_IF_ERROR(check_output_file({path}, out_, force_));
     HEARTH_ASSIGN(const engine::OpenedModel opened, engine::open_model(path));
     ThreadPool pool(threads_ > 0 ? threads_ : available_cpus());
     const auto progress = [&](uint64_t done, uint64_t total) {

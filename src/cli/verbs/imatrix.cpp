@@ -8,6 +8,7 @@
 #include "cli/output_file.h"
 #include "cli/verb.h"
 #include "io/file.h"
+#include "store/packed.h"
 
 namespace hearth::cli {
 namespace {
@@ -38,12 +39,17 @@ class ImatrixCommand : public Command {
     if (flags.context.empty()) flags.context = std::to_string(chunk_tokens_);
     io::ImportanceMatrix matrix;
     HEARTH_ASSIGN(const auto path, resolve_model(model_));
+    HEARTH_RETURN_IF_ERROR(check_output_file({path, text_}, out_, replace_ || resume_,
+                                             "--resume goes on with it, --replace starts anew"));
+    const std::string source = store::model_source(path);
     if (resume_ && std::filesystem::exists(out_)) {
       HEARTH_ASSIGN(matrix, io::read_imatrix(out_));
-    } else if (const Status free = check_output_file(path, out_, replace_); !free) {
-      if (replace_ || std::filesystem::is_directory(out_)) return free;
-      return fail(ErrorCode::kUsage, out_, " exists; --resume goes on with it, --replace starts anew");
+      if (matrix.source != source) {
+        return fail(ErrorCode::kUsage, out_, " was made by another program or with another model than ",
+                    model_, "; --replace starts anew");
+      }
     }
+    matrix.source = source;
     HEARTH_ASSIGN(const std::string text, io::read_file(text_, kMaxTextBytes));
     HEARTH_ASSIGN(auto model, flags.load(model_, console));
     HEARTH_ASSIGN(const lab::CalibrationText chunks,
@@ -54,7 +60,8 @@ class ImatrixCommand : public Command {
     console.progress_done();
     const bool stopped = !collected && collected.error().code == ErrorCode::kCancelled;
     if (!collected && !stopped) return collected;
-    if (matrix.chunks > before) HEARTH_RETURN_IF_ERROR(io::write_imatrix(out_, matrix));
+    const bool grown = matrix.chunks > before;
+    if (grown) HEARTH_RETURN_IF_ERROR(io::write_imatrix(out_, matrix));
     const std::string done =
         concat(matrix.chunks, " of ", chunks.chunks.size(), " chunks of ", chunk_tokens_, " tokens");
     if (stopped) {
@@ -62,7 +69,8 @@ class ImatrixCommand : public Command {
           ErrorCode::kCancelled, "stopped after ", done,
           matrix.chunks > 0 ? concat("; ", out_, " holds them, --resume goes on") : "; nothing was written");
     }
-    console.note(concat("wrote ", out_, ": ", matrix.entries.size(), " matrices, ", done));
+    console.note(concat(grown ? "wrote " : "nothing to do for ", out_, ": ", matrix.entries.size(),
+                        " matrices, ", done));
     return {};
   }
 

@@ -10,11 +10,14 @@
 #include "base/clock.h"
 #include "base/progress_meter.h"
 #include "cli/model_options.h"
+#include "cli/output_file.h"
 #include "cli/verb.h"
 #include "io/file.h"
 #include "io/json.h"
+#include "lab/calibration.h"
 #include "lab/perplexity_file.h"
 #include "model/tensors.h"
+#include "store/packed.h"
 
 namespace hearth::cli {
 namespace {
@@ -22,13 +25,6 @@ namespace {
 constexpr uint64_t kMaxTextBytes = uint64_t{1} << 30;
 constexpr int64_t kWindowTokens = 512;
 constexpr double kSaveEvery_s = 30;
-
-/// FNV-1a over the ids: tells one text from another.
-uint64_t fingerprint(std::span<const int32_t> ids) {
-  uint64_t hash = 14695981039346656037u;
-  for (const int32_t id : ids) hash = (hash ^ static_cast<uint32_t>(id)) * 1099511628211u;
-  return hash;
-}
 
 class PerplexityCommand : public Command {
  public:
@@ -70,27 +66,28 @@ class PerplexityCommand : public Command {
     HEARTH_RETURN_IF_ERROR(encode(text));
     run_ = describe_run();
     if (resume_) {
-      HEARTH_ASSIGN(scores_, lab::read_scores(scores_path_, run_, base_ != nullptr));
+      HEARTH_ASSIGN(scores_, lab::read_scores(scores_path_, run_, base_ != nullptr, ids_, first_scored()));
     }
     HEARTH_RETURN_IF_ERROR(score(console));
-    if (!scores_path_.empty()) {
-      HEARTH_RETURN_IF_ERROR(lab::write_scores(scores_path_, run_, base_ != nullptr, scores_));
-    }
-    print(lab::summarise(scores_), console);
-    return {};
+    print(lab::summarise(scores_), console);  // an hour's work is shown even if the file cannot be written
+    return scores_path_.empty() ? Status() : lab::write_scores(scores_path_, run_, base_ != nullptr, scores_);
   }
 
  private:
   Status check_flags() const {
-    std::error_code error;
     if (resume_ && scores_path_.empty())
       return fail(ErrorCode::kUsage, "--resume needs the --per-token file of the run to go on with");
-    if (!resume_ && !scores_path_.empty() && std::filesystem::exists(scores_path_, error))
-      return fail(ErrorCode::kUsage, scores_path_, " exists; --resume goes on from it, or delete it");
     if (base_name_.empty() && (base_fast_ || !base_kv_.empty()))
       return fail(ErrorCode::kUsage, "--base-fast and --base-kv need a --base");
     if (load_.context == "auto") return fail(ErrorCode::kUsage, "--ctx takes a number of tokens here");
-    return {};
+    if (scores_path_.empty()) return {};
+    std::vector<std::filesystem::path> inputs = {text_path_};
+    for (const std::string& name : {model_name_, base_name_}) {
+      if (name.empty()) continue;
+      HEARTH_ASSIGN(const auto path, resolve_model(name));
+      inputs.push_back(path);
+    }
+    return check_output_file(inputs, scores_path_, resume_, "--resume goes on from it, or delete it");
   }
 
   Status load(Console& console) {
@@ -128,20 +125,31 @@ class PerplexityCommand : public Command {
     return {};
   }
 
+  int64_t first_scored() const { return options_.bos ? 0 : 1; }
+
+  /// What the model is and how it was loaded: the same name can mean another file the next time.
+  static void describe(const engine::LocalModel& model, const std::string& name, const std::string& prefix,
+                       io::Json& run) {
+    const auto path = resolve_model(name);
+    run[prefix + "source"] = path ? store::model_source(*path) : "";
+    run[prefix + "kv"] = model.kv_format();
+    run[prefix + "float32_tensors"] = model.float32_tensors();
+  }
+
   /// What a run must have in common with the one it goes on from.
   io::Json describe_run() const {
     io::Json run = {{"model", model_name_},
                     {"text", text_path_},
                     {"tokens", ids_.size()},
-                    {"fingerprint", fingerprint(ids_)},
+                    {"fingerprint", lab::hash_ids(ids_)},
                     {"context", options_.context_tokens},
                     {"stride", options_.stride},
-                    {"kv", load_.kv_format},
                     {"reference", load_.reference}};
+    describe(*model_, model_name_, "", run);
     if (base_) {
       run["base"] = base_name_;
-      run["base_kv"] = base_->runtime().options().kv_format;
       run["base_reference"] = !base_fast_;
+      describe(*base_, base_name_, "base_", run);
     }
     return run;
   }
@@ -158,7 +166,7 @@ class PerplexityCommand : public Command {
     }
     scores_.resize(kept);
     for (const lab::TokenScore& s : scores_) loss_ -= s.log_prob, kld_ += s.kld;
-    const auto total = static_cast<uint64_t>(ids_.size() - (options_.bos ? 0 : 1));
+    const uint64_t total = ids_.size() - static_cast<uint64_t>(first_scored());
     ProgressMeter meter(total, kept, now_s());
     double saved_s = now_s();
     lab::PerplexityCalls calls;
@@ -200,7 +208,7 @@ class PerplexityCommand : public Command {
   void print(const lab::PerplexityReport& report, Console& console) const {
     if (json_) {
       io::Json out = run_;
-      out.erase("fingerprint");
+      for (const char* internal : {"fingerprint", "source", "base_source"}) out.erase(internal);
       out["scored"] = report.tokens;
       out["ppl"] = report.ppl;
       out["ppl_error"] = report.ppl_error;

@@ -2,6 +2,7 @@
 #include "lab/quantize.h"
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <cstdio>
 #include <map>
 
@@ -37,6 +38,11 @@ class QuantizeCommand : public Command {
         ->required();
     app.add_option("--size", size_, "For auto: bytes of the new file's tensors, e.g. 400MB")
         ->transform(CLI::AsSizeValue(true))
+        ->transform(CLI::Validator(  // before that one, to which -5 is a large number
+            [](std::string& text) {
+              return text.find('-') != std::string::npos ? "a size is not negative" : std::string();
+            },
+            ""))
         ->group("Automatic choice");
     app.add_option("--bpw", bits_, "For auto: bits per weight")
         ->check(CLI::Range(1.0, 32.0).description("1 to 32"))
@@ -79,8 +85,9 @@ class QuantizeCommand : public Command {
   Status run(Console& console) override {
     HEARTH_RETURN_IF_ERROR(check_options());
     HEARTH_ASSIGN(const auto path, resolve_model(in_));
-    if (!dry_run_) HEARTH_RETURN_IF_ERROR(check_output_file(path, out_, force_));
+    if (!dry_run_) HEARTH_RETURN_IF_ERROR(check_output_file(inputs(path), out_, force_));
     HEARTH_ASSIGN(engine::OpenedModel opened, engine::open_model(path));
+    HEARTH_RETURN_IF_ERROR(lab::check_reencodable(opened.file));
     if (!imatrix_.empty()) {
       HEARTH_ASSIGN(importance_, io::read_imatrix(imatrix_));
     }
@@ -99,7 +106,22 @@ class QuantizeCommand : public Command {
  private:
   bool automatic() const { return type_ == "auto"; }
 
+  std::vector<std::filesystem::path> inputs(const std::filesystem::path& model) const {
+    std::vector<std::filesystem::path> paths = {model};
+    for (const std::string& name : {imatrix_, calibrate_}) {
+      if (!name.empty()) paths.emplace_back(name);
+    }
+    return paths;
+  }
+
   Status check_options() const {
+    const std::pair<const char*, double> numbers[] = {{"--bpw", bits_},
+                                                      {"--kld", kld_},
+                                                      {"--damping", feedback_.damping},
+                                                      {"--moments-memory", moments_gib_}};
+    for (const auto& [name, value] : numbers) {
+      if (!std::isfinite(value)) return fail(ErrorCode::kUsage, name, " takes a number, not ", value);
+    }
     if (!automatic() && lab::find_mix(type_) == nullptr) {
       return fail(ErrorCode::kUsage, "--type ", io::printable(type_), ": known mixes are ", known_mixes(),
                   " and auto (hearth convert writes plain types)");
@@ -145,6 +167,7 @@ class QuantizeCommand : public Command {
                   lab::choose_auto_mix(opened, *model_, probe, importance_, budget(opened.file), progress));
     console.progress_done();
     describe(mix, console);
+    auto_ = {{"measured_kld", mix.measured_kld}, {"predicted_kld", mix.predicted_kld}};
     HEARTH_ASSIGN(lab::QuantizePlan plan, lab::plan_quantization(opened.file, 0, mix.choices, &importance_));
     lab::describe_auto(plan, mix);
     return plan;
@@ -237,7 +260,7 @@ class QuantizeCommand : public Command {
                           "that ",
                           type_, " has for them"));
     }
-    if (plan.without_importance > 0)
+    if (plan.without_importance > 0 && !imatrix_.empty())
       console.note(
           concat(plan.without_importance, " matrices are not in ", imatrix_, "; their errors count alike"));
   }
@@ -254,11 +277,12 @@ class QuantizeCommand : public Command {
                            {"type", kernels::type_name(type)},
                            {"bytes", row.bytes()}});
       }
-      const io::Json out = {{"type", type_},
-                            {"bits_per_weight", plan.bits_per_weight()},
-                            {"source_bytes", source_bytes},
-                            {"tensor_bytes", plan.bytes()},
-                            {"tensors", std::move(tensors)}};
+      io::Json out = {{"type", type_},
+                      {"bits_per_weight", plan.bits_per_weight()},
+                      {"source_bytes", source_bytes},
+                      {"tensor_bytes", plan.bytes()}};
+      out.update(auto_);
+      out["tensors"] = std::move(tensors);
       console.out(out.dump(-1, ' ', false, io::Json::error_handler_t::replace) + "\n");
       return;
     }
@@ -292,6 +316,7 @@ class QuantizeCommand : public Command {
   io::ImportanceMatrix importance_;
   std::unique_ptr<engine::LocalModel> model_;  // reads the calibration text
   lab::CalibrationText text_;
+  io::Json auto_ = io::Json::object();  // what --type auto measured
   bool dry_run_ = false;
   bool json_ = false;
   bool force_ = false;
