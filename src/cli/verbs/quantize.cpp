@@ -239,7 +239,7 @@ class QuantizeCommand : public Command {
       console.note(line);
     }
     char total[96];
-    std::snprintf(total, sizeof(total), "KL divergence %.4f measured, %.4f predicted; ", mix.measured_kld,
+    std::snprintf(total, sizeof(total), "KL divergence %.3g measured, %.3g predicted; ", mix.measured_kld,
                   mix.predicted_kld);
     console.note(total + io::human_bytes(mix.bytes));
   }
