@@ -12,6 +12,7 @@
 #include "model/memory.h"
 #include "model/packed.h"
 #include "model/tensors.h"
+#include "runtime/kv_formats.h"
 #include "text/tokenizer_files.h"
 
 namespace hearth::engine {
@@ -61,6 +62,14 @@ void remove_stale_temporaries(const std::filesystem::path& path) {
   for (const auto& file : stale) std::filesystem::remove(file, error);
 }
 
+/// The origin is kept absolute: whoever reads it later stands elsewhere.
+Status write_packed(const OpenedModel& opened, ThreadPool& pool) {
+  std::error_code error;
+  const std::filesystem::path origin = std::filesystem::absolute(opened.name, error).lexically_normal();
+  return model::write_packed(opened.file, {opened.cache.source, error ? opened.name : origin.string()},
+                             opened.cache.file, pool, opened.cache.progress);
+}
+
 /// Writes the packed form and opens it in place of the file it was made from. A cache that cannot be written
 /// costs one line; the model is then packed in memory.
 Status pack_into_cache(OpenedModel& opened, ThreadPool& pool) {
@@ -68,9 +77,9 @@ Status pack_into_cache(OpenedModel& opened, ThreadPool& pool) {
   std::error_code error;
   std::filesystem::create_directories(cache.file.parent_path(), error);
   if (!error) remove_stale_temporaries(cache.file);
-  Status done = error ? Status(io::io_error(cache.file.parent_path(), "cannot make the folder", error.value()))
-                      : model::write_packed(opened.file, {cache.source, opened.name}, cache.file, pool,
-                                            cache.progress);
+  Status done = error
+                    ? Status(io::io_error(cache.file.parent_path(), "cannot make the folder", error.value()))
+                    : write_packed(opened, pool);
   if (done) {
     auto packed = model::open_source(cache.file);
     if (packed) {
@@ -191,8 +200,13 @@ Result<std::unique_ptr<LocalModel>> LocalModel::load(OpenedModel opened, const L
   if (cached) HEARTH_RETURN_IF_ERROR(pack_into_cache(opened, *model->pool_));
   HEARTH_ASSIGN(model->model_, model::Model::load(std::move(opened.file), options.precision, *model->pool_,
                                                    options.float32_tensors));
+  model->float32_tensors_ = options.float32_tensors;
   HEARTH_ASSIGN(model->runtime_, runtime::Runtime::create(*model->model_, *model->pool_,
                                                           runtime_options(options, need.plan.context)));
+  HEARTH_ASSIGN(const runtime::KvFormats kv, runtime::parse_kv_formats(model->runtime_->options().kv_format,
+                                                                       model->model_->spec()));
+  model->kv_format_ = kv.full->name;
+  if (kv.windowed != kv.full) model->kv_format_ += concat(",windowed=", kv.windowed->name);
   return model;
 }
 

@@ -104,6 +104,9 @@ class LocalModel {
   /// Held by whoever uses the runtime: several sessions of one model take turns.
   std::mutex& turn() { return turn_; }
   int64_t context_tokens() const { return runtime_->options().context_tokens; }
+  /// How it was loaded: LoadOptions::kv_format with "auto" resolved, and the tensors named there.
+  const std::string& kv_format() const { return kv_format_; }
+  const std::vector<std::string>& float32_tensors() const { return float32_tensors_; }
 
   /// The sampling settings that the model's file recommends (`general.sampling.*`) over hearth's defaults.
   runtime::SamplingParams sampling_defaults() const;
@@ -118,6 +121,8 @@ class LocalModel {
  private:
   LocalModel() = default;
   std::string name_;
+  std::string kv_format_;
+  std::vector<std::string> float32_tensors_;
   std::unique_ptr<ThreadPool> pool_;
   std::unique_ptr<model::Model> model_;
   std::unique_ptr<runtime::Runtime> runtime_;
