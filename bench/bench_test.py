@@ -140,6 +140,26 @@ print(json.dumps({{"threads": 2, "depth": depth, "prefill_tokens_per_s": 100, "d
         self.assertTrue(self.judged([100, 120, 30], [95, 130, 95]))
         self.assertFalse(self.judged([100, 100, 100], [89, 89, 200]))
 
+    def test_a_measure_that_disappears_is_a_failure(self):
+        self.assertFalse(self.judged([100, 100, 100], [None, None, None]))
+
+    def test_every_depth_decides(self):
+        with tempfile.TemporaryDirectory() as name:
+            base, new = pathlib.Path(name) / "base", pathlib.Path(name) / "new"
+            base.write_text("".join(json.dumps({"depth": depth, "decode_tokens_per_s": 100}) + "\n" for depth in (0, 1024)))
+            new.write_text("".join(json.dumps({"depth": depth, "decode_tokens_per_s": rate}) + "\n" for depth, rate in ((0, 100), (1024, 50))))
+            self.assertFalse(gate.verdict(HEARTH, base, new, 0.10))
+
+    def test_what_cannot_be_compared_is_no_verdict(self):
+        with tempfile.TemporaryDirectory() as name:
+            good, bad = pathlib.Path(name) / "good", pathlib.Path(name) / "bad"
+            good.write_text(json.dumps({"depth": 0, "decode_tokens_per_s": 100}))
+            bad.write_text("nonsense")
+            for base, new in ((good, bad), (bad, good), (good, pathlib.Path(name) / "absent")):
+                with self.assertRaises(SystemExit) as stopped:
+                    gate.verdict(HEARTH, base, new, 0.10)
+                self.assertEqual(stopped.exception.code, 2)
+
 
 if __name__ == "__main__":
     unittest.main()

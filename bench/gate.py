@@ -5,7 +5,8 @@ Usage: gate.py [--base REF] [--models qwen3-0.6b:Q4_K_M,smollm2-135m:Q8_0] [--ro
 
 The base (default: the merge base with main; where that is this commit, the commit before it, or this commit itself when there are
 changes not yet committed) is built in a git worktree under build/gate. Rounds alternate between the two binaries, each first in every
-other round; what is compared are medians, by `hearth bench --compare`. Exit status 1: slower; 2: could not be measured.
+other round; what is compared are medians, by `hearth bench --compare`. Exit status 1: slower, or something that the base measures is
+missing; 2: could not be measured or compared.
 """
 import argparse
 import pathlib
@@ -71,8 +72,10 @@ def race(binaries, model, rounds, threads, folder):
 
 def verdict(judge, base, new, allow):
     """Whether `new` is fast enough, with the table on stdout."""
-    done = subprocess.run([str(judge), "bench", "--compare", str(base), str(new), "--fail-below", str(1 - allow)], check=False)
-    if done.returncode not in (0, 1):
+    done = subprocess.run([str(judge), "bench", "--compare", str(base), str(new), "--fail-below", str(1 - allow)], check=False,
+                          stdout=subprocess.PIPE, text=True)
+    print(done.stdout, end="", flush=True)
+    if done.returncode not in (0, 1) or not done.stdout:  # without a table nothing was compared: that is no verdict
         sys.exit(2)
     return done.returncode == 0
 

@@ -48,8 +48,10 @@ HEARTH_API void hearth_string_free(char* string);
  * Model keys: "threads", "ctx" (tokens, or "auto"), "max_sessions" (open at a time, each with room for "ctx"
  * tokens; 1), "kv" ("auto", "f16", "int8", "f32", or "FORMAT,windowed=FORMAT"), "precision" ("fast",
  * "reference"), "pack_cache" ("on": packed weights of larger models are kept in the user's model store, for
- * quick starts; "off").
- * Sampling keys: those of `hearth run --help` without the dashes: "temp", "top_k", "top_p", "min_p", "seed",
+ * quick starts; "off"), "check" ("on": where an earlier `hearth check` of the file found that it needs
+ * float32 for some tensors or another KV format, it is loaded so, unless "kv" names a format; "off";
+ * HEARTH_NO_CHECK=1 in the environment is "off" for all). Nothing here starts a check. Sampling keys: those
+ * of `hearth run --help` without the dashes: "temp", "top_k", "top_p", "min_p", "seed",
  * ... and "max_tokens", "stop" (may be set several times), "logprobs". */
 HEARTH_API hearth_options* hearth_options_new(void);
 HEARTH_API void hearth_options_free(hearth_options* options);

@@ -9,13 +9,12 @@
 #include <vector>
 
 #include "base/result.h"
+#include "capi/heed_verdict.h"
 #include "capi/request_options.h"
 #include "engine/local_completer.h"
 #include "engine/local_model.h"
 #include "hearth/hearth.h"
 #include "io/json.h"
-#include "store/packed.h"
-#include "store/store.h"
 
 using hearth::Error;
 using hearth::ErrorCode;
@@ -108,9 +107,7 @@ Result<char*> copy_string(std::string_view text) {
 hearth::engine::PackedCache packed_cache(const char* path, const hearth::capi::ModelOptions& options) {
   hearth::engine::PackedCache cache;
   if (!options.pack_cache || options.load.precision == hearth::kernels::Precision::kReference) return cache;
-  const auto home = hearth::store::Store::default_home();
-  if (!home) return cache;
-  if (const auto place = hearth::store::packed_place(*home, path); place) {
+  if (const auto place = hearth::capi::place_of(path); place) {
     cache.file = place->weights();
     cache.source = place->source;
   }
@@ -150,8 +147,9 @@ hearth_status hearth_model_load(const char* path, const hearth_options* options,
   return guarded([&]() -> Status {
     HEARTH_RETURN_IF_ERROR(require(path && model, "path and model must not be NULL"));
     *model = nullptr;
-    HEARTH_ASSIGN(const auto chosen,
+    HEARTH_ASSIGN(auto chosen,
                   hearth::capi::model_options(options ? options->entries : hearth::capi::KeyValues()));
+    if (chosen.heed_check) hearth::capi::heed_verdict(path, chosen.load);
     HEARTH_ASSIGN(auto opened, hearth::engine::open_model(path, packed_cache(path, chosen)));
     HEARTH_ASSIGN(auto local, hearth::engine::LocalModel::load(std::move(opened), chosen.load));
     *model = new hearth_model{std::move(local)};

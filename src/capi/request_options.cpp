@@ -19,6 +19,12 @@ Result<int64_t> parse_int(std::string_view key, std::string_view value, int64_t 
   return number;
 }
 
+Result<bool> parse_switch(std::string_view key, std::string_view value) {
+  if (value != "on" && value != "off")
+    return fail(ErrorCode::kUsage, key, " is 'on' or 'off', not '", value, "'");
+  return value == "on";
+}
+
 bool is_template_variable(const std::string& key) {
   static const std::vector<std::string> kNames = {"messages",  "tools",           "add_generation_prompt",
                                                   "documents", "enable_thinking", "chat_template_kwargs"};
@@ -61,12 +67,12 @@ Result<ModelOptions> model_options(const KeyValues& entries) {
         return fail(ErrorCode::kUsage, "precision is 'fast' or 'reference', not '", value, "'");
       options.precision = value == "fast" ? kernels::Precision::kFast : kernels::Precision::kReference;
     } else if (key == "pack_cache") {
-      if (value != "on" && value != "off")
-        return fail(ErrorCode::kUsage, "pack_cache is 'on' or 'off', not '", value, "'");
-      all.pack_cache = value == "on";
+      HEARTH_ASSIGN(all.pack_cache, parse_switch(key, value));
+    } else if (key == "check") {
+      HEARTH_ASSIGN(all.heed_check, parse_switch(key, value));
     } else {
       return fail(ErrorCode::kUsage, "unknown model option '", key,
-                  "'; there are threads, ctx, max_sessions, kv, precision, pack_cache");
+                  "'; there are threads, ctx, max_sessions, kv, precision, pack_cache, check");
     }
   }
   return all;

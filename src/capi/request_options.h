@@ -18,8 +18,9 @@ using KeyValues = std::vector<std::pair<std::string, std::string>>;
 struct ModelOptions {
   engine::LoadOptions load;
   bool pack_cache = true;
+  bool heed_check = true;
 };
-/// "threads", "ctx", "max_sessions", "kv", "precision", "pack_cache". Errors: kUsage naming the key.
+/// "threads", "ctx", "max_sessions", "kv", "precision", "pack_cache", "check". Errors: kUsage naming the key.
 Result<ModelOptions> model_options(const KeyValues& entries);
 /// "max_tokens", "stop" (adds one), or a sampler's option by name. Errors: kUsage.
 Status set_request_option(engine::CompletionRequest& request, std::string_view key, const std::string& value);

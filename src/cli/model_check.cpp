@@ -1,4 +1,4 @@
-// Starting, heeding and describing checks.
+// Starting and describing checks.
 #include "cli/model_check.h"
 
 #include <fcntl.h>
@@ -9,20 +9,16 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstdlib>
+#include <filesystem>
+#include <string_view>
 #include <vector>
 
-#include "store/store.h"
+#include "capi/heed_verdict.h"
 
 extern char** environ;
 
 namespace hearth::cli {
 namespace {
-
-bool switched_off() {
-  const char* value = std::getenv("HEARTH_NO_CHECK");
-  return value && *value != '\0' && std::string_view(value) != "0";
-}
 
 std::string percent(double share) {
   char text[32];
@@ -36,32 +32,36 @@ std::string figures(double kld, double top1) {
   return concat(text, ", first choice ", percent(top1));
 }
 
+/// The environment for a process in another folder.
+std::vector<std::string> environment_elsewhere() {
+  constexpr std::string_view kHome = "HEARTH_HOME=";
+  std::vector<std::string> out;
+  for (char** variable = environ; *variable; ++variable) {
+    const std::string_view text = *variable;
+    std::error_code error;
+    out.emplace_back(text);
+    if (!text.starts_with(kHome) || text.size() == kHome.size()) continue;
+    const auto home = std::filesystem::absolute(text.substr(kHome.size()), error);
+    if (!error) out.back() = concat(kHome, home.string());
+  }
+  return out;
+}
+
 }  // namespace
 
-Result<store::PackedPlace> place_of(const std::filesystem::path& path) {
-  HEARTH_ASSIGN(const auto home, store::Store::default_home());
-  return store::packed_place(home, path);
-}
-
-void heed_verdict(const std::filesystem::path& path, engine::LoadOptions& options) {
-  if (switched_off()) return;
-  const auto place = place_of(path);
-  if (!place) return;
-  const auto verdict = store::read_verdict(*place);
-  if (!verdict || !verdict->error.empty()) return;
-  options.float32_tensors = verdict->float32_tensors;
-  if (options.kv_format == "auto" && !verdict->kv_fallback.empty()) options.kv_format = verdict->kv_fallback;
-}
-
 void check_in_background(const std::string& model, const LoadFlags& flags) {
-  if (flags.no_check || flags.reference || switched_off()) return;
+  if (flags.no_check || flags.no_pack_cache || flags.reference || capi::checks_switched_off()) return;
   const auto path = resolve_model(model);
   if (!path) return;
-  const auto place = place_of(*path);
+  const auto place = capi::place_of(*path);
   if (!place || store::read_verdict(*place)) return;
-  std::string program = "/proc/self/exe", verb = "check", option = "--background", end = "--";
+  std::string program = "hearth", verb = "check", option = "--background", end = "--";
   std::string target = std::filesystem::absolute(*path).string();
   char* arguments[] = {program.data(), verb.data(), option.data(), end.data(), target.data(), nullptr};
+  std::vector<std::string> variables = environment_elsewhere();
+  std::vector<char*> environment;
+  for (std::string& variable : variables) environment.push_back(variable.data());
+  environment.push_back(nullptr);
   posix_spawn_file_actions_t files;
   posix_spawnattr_t attributes;
   if (::posix_spawn_file_actions_init(&files) != 0) return;
@@ -69,10 +69,13 @@ void check_in_background(const std::string& model, const LoadFlags& flags) {
     for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
       ::posix_spawn_file_actions_addopen(&files, fd, "/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY,
                                          0);
+    // Nothing of this process is held: no pipe or lock of whoever started it, no folder.
+    ::posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
+    ::posix_spawn_file_actions_addchdir_np(&files, "/");
     // A session of its own: closing the terminal or Ctrl-C there does not reach it.
     ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
     pid_t child = 0;
-    ::posix_spawn(&child, program.c_str(), &files, &attributes, arguments, environ);
+    ::posix_spawn(&child, "/proc/self/exe", &files, &attributes, arguments, environment.data());
     ::posix_spawnattr_destroy(&attributes);
   }
   ::posix_spawn_file_actions_destroy(&files);
@@ -86,6 +89,15 @@ void run_in_background() {
   ::syscall(SYS_ioprio_set, kIoProcess, 0, kIoIdle);
 }
 
+std::string describe_fallbacks(const std::string& kv_format,
+                               const std::vector<std::string>& float32_tensors) {
+  std::string text = kv_format.empty() ? "" : "a KV cache of " + kv_format;
+  if (float32_tensors.empty()) return text;
+  const bool one = float32_tensors.size() == 1;
+  return concat(text, text.empty() ? "" : " and ", float32_tensors.size(), one ? " tensor" : " tensors",
+                " in float32 (", float32_tensors.front(), one ? ")" : ", ...)");
+}
+
 std::string describe(const store::Verdict& v) {
   if (!v.error.empty()) return concat("could not be checked: ", v.error);
   std::string text =
@@ -93,14 +105,8 @@ std::string describe(const store::Verdict& v) {
   if (v.kv_fallback.empty() && v.float32_tensors.empty()) {
     return text + (v.within_bounds ? "; the fast path is good" : "; beyond the bounds, and nothing helps");
   }
-  text += "; loaded with";
-  if (!v.kv_fallback.empty()) text += concat(" a KV cache of ", v.kv_fallback);
-  if (!v.float32_tensors.empty()) {
-    text += concat(v.kv_fallback.empty() ? " " : " and ", v.float32_tensors.size(),
-                   v.float32_tensors.size() == 1 ? " tensor in float32 (" : " tensors in float32 (",
-                   v.float32_tensors.front(), v.float32_tensors.size() == 1 ? ")" : ", ...)");
-  }
-  return concat(text, ": ", figures(v.chosen_kld_mean, v.chosen_top1_agreement),
+  return concat(text, "; loaded with ", describe_fallbacks(v.kv_fallback, v.float32_tensors), ": ",
+                figures(v.chosen_kld_mean, v.chosen_top1_agreement),
                 v.within_bounds ? "" : ", still beyond the bounds");
 }
 

@@ -6,9 +6,9 @@
 #include <cstdio>
 
 #include "base/config.h"
+#include "capi/heed_verdict.h"
 #include "cli/model_check.h"
 #include "io/file.h"
-#include "store/packed.h"
 #include "store/store.h"
 
 namespace hearth::cli {
@@ -69,9 +69,7 @@ Result<engine::LoadOptions> LoadFlags::options() const {
 
 engine::PackedCache LoadFlags::packed_cache(const std::filesystem::path& path, Console& console) const {
   if (reference || no_pack_cache) return {};
-  const auto home = store::Store::default_home();
-  if (!home) return {};
-  const auto place = store::packed_place(*home, path);
+  const auto place = capi::place_of(path);
   if (!place) return {};  // opening the model says what is wrong with it
   engine::PackedCache cache;
   cache.file = place->weights();
@@ -89,7 +87,12 @@ Result<std::unique_ptr<engine::LocalModel>> LoadFlags::load(const std::string& m
                                                             Console& console) const {
   HEARTH_ASSIGN(engine::LoadOptions load_options, options());
   HEARTH_ASSIGN(const auto path, resolve_model(model));
-  if (!no_check && !reference) heed_verdict(path, load_options);
+  if (!no_check) capi::heed_verdict(path, load_options);
+  if (says_fallbacks) {
+    const std::string kv = load_options.kv_format == kv_format ? "" : load_options.kv_format;
+    const std::string what = describe_fallbacks(kv, load_options.float32_tensors);
+    if (!what.empty()) console.note(concat(model, ": loaded with ", what, ", as hearth check found"));
+  }
   if (console.err_is_terminal()) console.progress("loading " + model, -1, "");
   HEARTH_ASSIGN(engine::OpenedModel opened, engine::open_model(path, packed_cache(path, console)));
   auto loaded = engine::LocalModel::load(std::move(opened), load_options);

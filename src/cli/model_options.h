@@ -31,7 +31,9 @@ struct LoadFlags {
   bool pack_cache = false;
   bool no_pack_cache = false;
   bool no_check = false;
-  int32_t max_sequences = 1;  // open at a time; set by the verb, not a flag
+  // Set by the verb, not flags:
+  int32_t max_sequences = 1;    // open at a time
+  bool says_fallbacks = false;  // one line for what an earlier check changes: of verbs that measure
 
   void declare(CLI::App& app);
   Result<engine::LoadOptions> options() const;

@@ -63,7 +63,8 @@ Status verify_packed_folder(const fs::path& folder, Verification& verification) 
   const Status status = model::verify_packed(weights, verification.tick("packed weights of " + name));
   if (!status && status.error().code == ErrorCode::kUnsupported) {  // of another version: no damage
     verification.console.progress_done();
-    verification.console.note(concat(weights.string(), ": of another version of hearth; made again when needed"));
+    verification.console.note(
+        concat(weights.string(), ": of another version of hearth; made again when needed"));
     return {};
   }
   std::string_view more;
@@ -72,12 +73,28 @@ Status verify_packed_folder(const fs::path& folder, Verification& verification) 
     more = error ? "" : "; removed, the next start packs it again";
   }
   HEARTH_RETURN_IF_ERROR(verification.take(status, more));
-  if (status && !origin.empty() && !fs::exists(origin, error)) {
+  if (status && fs::path(origin).is_absolute() && !fs::exists(origin, error)) {
     verification.console.note(concat(weights.string(), ": its model ", io::printable(origin, 200),
-                                     " is gone; hearth rm --packed frees ",
+                                     " is gone; hearth rm --packed with that path frees ",
                                      format_bytes(static_cast<double>(fs::file_size(weights, error)))));
   }
   return {};
+}
+
+/// Those of a model, which may be gone itself: then `model` is the path where it was.
+Result<std::vector<fs::path>> packed_folders_of(const std::string& model, const store::Store& store) {
+  std::error_code error;
+  std::vector<fs::path> folders;
+  const auto path = resolve_model(model);
+  HEARTH_ASSIGN(const fs::path folder, store::packed_folder(store.home(), path ? *path : fs::path(model)));
+  if (fs::exists(folder, error)) folders.push_back(folder);
+  if (path) return folders;
+  const fs::path origin = fs::absolute(model, error).lexically_normal();
+  for (const fs::path& other : store.list_packed()) {  // a link that is gone led elsewhere
+    if (other != folder && origin_of(other / kWeights) == origin.string()) folders.push_back(other);
+  }
+  if (folders.empty()) return path.error();
+  return folders;
 }
 
 }  // namespace
@@ -135,8 +152,8 @@ Status verify_everything(Console& console) {
     return fail(ErrorCode::kCorrupt, verification.damaged, " of ", verification.checked,
                 " models and packed weights in ", store.home().string(), " are damaged");
   }
-  console.note(concat("verified ", verification.checked, " models and packed weights in ", store.home().string(),
-                      ": all as they should be"));
+  console.note(concat("verified ", verification.checked, " models and packed weights in ",
+                      store.home().string(), ": all as they should be"));
   return {};
 }
 
@@ -144,11 +161,7 @@ Result<uint64_t> remove_packed_weights(const std::string& model) {
   HEARTH_ASSIGN(store::Store store, open_store());
   std::vector<fs::path> folders = store.list_packed();
   if (!model.empty()) {
-    HEARTH_ASSIGN(const fs::path path, resolve_model(model));
-    HEARTH_ASSIGN(const fs::path folder, store::packed_folder(store.home(), path));
-    std::error_code error;
-    folders.clear();
-    if (fs::exists(folder, error)) folders.push_back(folder);
+    HEARTH_ASSIGN(folders, packed_folders_of(model, store));
   }
   uint64_t freed = 0;
   for (const fs::path& folder : folders) {

@@ -62,6 +62,14 @@ void remove_stale_temporaries(const std::filesystem::path& path) {
   for (const auto& file : stale) std::filesystem::remove(file, error);
 }
 
+/// The origin is kept absolute: whoever reads it later stands elsewhere.
+Status write_packed(const OpenedModel& opened, ThreadPool& pool) {
+  std::error_code error;
+  const std::filesystem::path origin = std::filesystem::absolute(opened.name, error).lexically_normal();
+  return model::write_packed(opened.file, {opened.cache.source, error ? opened.name : origin.string()},
+                             opened.cache.file, pool, opened.cache.progress);
+}
+
 /// Writes the packed form and opens it in place of the file it was made from. A cache that cannot be written
 /// costs one line; the model is then packed in memory.
 Status pack_into_cache(OpenedModel& opened, ThreadPool& pool) {
@@ -69,9 +77,9 @@ Status pack_into_cache(OpenedModel& opened, ThreadPool& pool) {
   std::error_code error;
   std::filesystem::create_directories(cache.file.parent_path(), error);
   if (!error) remove_stale_temporaries(cache.file);
-  Status done = error ? Status(io::io_error(cache.file.parent_path(), "cannot make the folder", error.value()))
-                      : model::write_packed(opened.file, {cache.source, opened.name}, cache.file, pool,
-                                            cache.progress);
+  Status done = error
+                    ? Status(io::io_error(cache.file.parent_path(), "cannot make the folder", error.value()))
+                    : write_packed(opened, pool);
   if (done) {
     auto packed = model::open_source(cache.file);
     if (packed) {

@@ -1,5 +1,5 @@
-// Measure, then try remedies from the cheapest to the dearest: an exact KV cache, float32 for the worst
-// tensors, float32 for all of them.
+// Measure, then try remedies from the cheapest to the dearest: another KV cache, float32 for the worst
+// tensors, float32 for all of them; and take back whatever did not help.
 #include "lab/check.h"
 
 #include <algorithm>
@@ -7,12 +7,12 @@
 
 #include "lab/perplexity.h"
 #include "model/tensors.h"
-#include "runtime/kv_formats.h"
 
 namespace hearth::lab {
 namespace {
 
 constexpr int64_t kErrorTokens = 16;  // rows on which single products are compared
+constexpr int kMaxTakenBack = 12;     // measurements for finding tensors that need no float32
 
 /// Compares each product of the reference's pass with what the fast model makes of the same input.
 class ProductComparison : public runtime::ForwardObserver {
@@ -81,23 +81,18 @@ class Check {
   Result<CheckReport> run() {
     HEARTH_RETURN_IF_ERROR(load_reference());
     HEARTH_RETURN_IF_ERROR(load_fast());
-    HEARTH_ASSIGN(report_.kv_format, kv_used());
+    report_.kv_format = kv_ = fast_->kv_format();
     HEARTH_RETURN_IF_ERROR(say("comparing with float32"));
     HEARTH_ASSIGN(report_.fast, measure(fast_->runtime()));
     report_.chosen = report_.fast;
     HEARTH_RETURN_IF_ERROR(compare_products());
     HEARTH_RETURN_IF_ERROR(find_remedy());
-    report_.within_bounds = report_.chosen.within(bounds_);
+    report_.within_bounds = good();
     return report_;
   }
 
  private:
-  /// The format of full-attention layers, "auto" resolved.
-  Result<std::string> kv_used() const {
-    HEARTH_ASSIGN(const runtime::KvFormats formats,
-                  runtime::parse_kv_formats(fast_->runtime().options().kv_format, fast_->model().spec()));
-    return std::string(formats.full->name);
-  }
+  bool good() const { return report_.chosen.within(bounds_); }
 
   Status say(const std::string& what) const {
     if (calls_.progress && !calls_.progress(what)) return fail(ErrorCode::kCancelled, "stopped");
@@ -167,40 +162,72 @@ class Check {
   }
 
   Status find_remedy() {
-    if (report_.chosen.within(bounds_)) return {};
-    HEARTH_RETURN_IF_ERROR(try_kv("f16"));
-    for (size_t count = 1; !report_.chosen.within(bounds_) && count < 2 * report_.errors.size(); count *= 2)
-      HEARTH_RETURN_IF_ERROR(try_float32(std::min(count, report_.errors.size())));
-    if (report_.chosen.within(bounds_)) return {};
-    return try_kv("f32");
+    if (good()) return {};
+    // The cache first: no tensor helps where a format cannot hold what is in it.
+    for (const char* format : {"int8", "f16", "f32"}) {
+      if (!good()) HEARTH_RETURN_IF_ERROR(try_kv(format, 0.5));
+    }
+    std::vector<TensorError> worst = report_.errors;
+    std::stable_sort(worst.begin(), worst.end(),
+                     [](const TensorError& a, const TensorError& b) { return a.error > b.error; });
+    std::vector<std::string> names;
+    for (size_t count = 1; !good() && names.size() < worst.size(); count *= 2) {
+      for (size_t i = names.size(); i < std::min(count, worst.size()); ++i) names.push_back(worst[i].tensor);
+      HEARTH_ASSIGN(report_.chosen, try_float32(names));
+      report_.float32_tensors = names;
+    }
+    size_t group = names.size() / 2;
+    if (!good() && kv_ != "f32") {
+      HEARTH_RETURN_IF_ERROR(try_kv("f32", 0.9));  // with exact products it may be what is left
+      group = names.size();
+    }
+    return take_back(group);
   }
 
-  /// Kept where it takes away a third of the difference: then it is what was wrong, or part of it.
-  Status try_kv(const std::string& format) {
-    HEARTH_ASSIGN(const std::string used, kv_used());
-    if (used == format || used == "f32") return {};
+  /// Kept where it suffices, or leaves at most `share` of the difference.
+  Status try_kv(const std::string& format, double share) {
+    if (format == kv_ || format == report_.kv_format) return {};
     HEARTH_RETURN_IF_ERROR(say(concat("trying a KV cache of ", format)));
     runtime::RuntimeOptions options = fast_->runtime().options();
     options.kv_format = format;
     HEARTH_ASSIGN(const auto runtime, runtime::Runtime::create(fast_->model(), fast_->pool(), options));
-    HEARTH_ASSIGN(const Agreement got, measure(*runtime));
-    if (!got.within(bounds_) && got.kld_mean > report_.chosen.kld_mean * 2 / 3) return {};
-    report_.chosen = got;
-    report_.kv_fallback = options_.kv_format = format;
+    const auto got = measure(*runtime);
+    if (!got && got.error().code == ErrorCode::kCorrupt) return {};  // not finite: no remedy
+    HEARTH_RETURN_IF_ERROR(got);
+    if (!got->within(bounds_) && !(got->kld_mean <= report_.chosen.kld_mean * share)) return {};
+    report_.chosen = *got;
+    report_.kv_fallback = options_.kv_format = kv_ = format;
     return {};
   }
 
-  /// The `count` worst tensors in float32.
-  Status try_float32(size_t count) {
-    HEARTH_RETURN_IF_ERROR(say(concat("trying float32 for ", count, count == 1 ? " tensor" : " tensors")));
-    std::vector<TensorError> worst = report_.errors;
-    std::stable_sort(worst.begin(), worst.end(),
-                     [](const TensorError& a, const TensorError& b) { return a.error > b.error; });
-    options_.float32_tensors.clear();
-    for (size_t i = 0; i < count; ++i) options_.float32_tensors.push_back(worst[i].tensor);
+  Result<Agreement> try_float32(const std::vector<std::string>& names) {
+    HEARTH_RETURN_IF_ERROR(
+        say(concat("trying float32 for ", names.size(), names.size() == 1 ? " tensor" : " tensors")));
+    options_.float32_tensors = names;
     HEARTH_RETURN_IF_ERROR(load_fast());
-    HEARTH_ASSIGN(report_.chosen, measure(fast_->runtime()));
-    report_.float32_tensors = options_.float32_tensors;
+    return measure(fast_->runtime());
+  }
+
+  /// Groups of tensors, ever smaller, without which the result is as good go back to the fast path.
+  Status take_back(size_t group) {
+    int left = kMaxTakenBack;
+    const double best = report_.chosen.kld_mean;
+    std::vector<std::string>& kept = report_.float32_tensors;
+    for (; group > 0 && left > 0; group /= 2) {
+      for (size_t begin = 0; begin < kept.size() && left > 0; --left) {
+        std::vector<std::string> fewer = kept;
+        const size_t end = std::min(begin + group, fewer.size());
+        fewer.erase(fewer.begin() + static_cast<ptrdiff_t>(begin),
+                    fewer.begin() + static_cast<ptrdiff_t>(end));
+        HEARTH_ASSIGN(const Agreement got, try_float32(fewer));
+        if (good() ? got.within(bounds_) : got.kld_mean <= best * 1.1) {
+          report_.chosen = got;
+          kept = std::move(fewer);
+        } else {
+          begin = end;
+        }
+      }
+    }
     return {};
   }
 
@@ -211,6 +238,7 @@ class Check {
   PerplexityOptions window_;
   std::vector<int32_t> ids_;
   std::unique_ptr<engine::LocalModel> reference_, fast_;
+  std::string kv_;  // the format in use
   CheckReport report_;
 };
 
@@ -219,6 +247,10 @@ class Check {
 Result<CheckReport> check_model(const engine::LoadOptions& options, const CheckBounds& bounds,
                                 Priority priority, const CheckCalls& calls) {
   return Check(options, bounds, priority, calls).run();
+}
+
+bool fails_every_time(ErrorCode code) {
+  return code == ErrorCode::kUnsupported || code == ErrorCode::kCorrupt || code == ErrorCode::kUsage;
 }
 
 }  // namespace hearth::lab

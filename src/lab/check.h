@@ -66,4 +66,8 @@ std::string_view check_text();
 Result<CheckReport> check_model(const engine::LoadOptions& options, const CheckBounds& bounds,
                                 Priority priority, const CheckCalls& calls);
 
+/// Whether a check that ended with this error would do so again with the same file: it is the file's fault,
+/// not that of the memory, the disk or the user at that moment.
+bool fails_every_time(ErrorCode code);
+
 }  // namespace hearth::lab

@@ -34,15 +34,18 @@ void change(io::Tensor& tensor, Change&& change_value) {
   tensor.owner = bytes;
 }
 
-/// One channel of each 32 of the FFN's input in layer 2 is enormous and its weights are zero: in float32 it
+/// One channel of each 32 of the FFN's input in a layer becomes enormous and its weights zero: in float32 it
 /// changes nothing, but a scale of 32 activations has no room left for the others.
+void hurt(io::TensorFile& file, const std::string& layer, float size) {
+  const auto outlier = [](int64_t channel) { return channel % 32 == 7; };
+  change(tensor(file, layer + ".ffn_norm.weight"), [&](int64_t c, float& v) { v = outlier(c) ? size : v; });
+  for (const char* name : {".ffn_gate.weight", ".ffn_up.weight"})
+    change(tensor(file, layer + name), [&](int64_t c, float& v) { v = outlier(c) ? 0 : v; });
+}
+
 Result<engine::OpenedModel> open_hurt() {
   HEARTH_ASSIGN(engine::OpenedModel opened, engine::open_model(kModel));
-  const auto outlier = [](int64_t channel) { return channel % 32 == 7; };
-  change(tensor(opened.file, "blk.2.ffn_norm.weight"),
-         [&](int64_t c, float& v) { v = outlier(c) ? 1e5f : v; });
-  for (const char* name : {"blk.2.ffn_gate.weight", "blk.2.ffn_up.weight"})
-    change(tensor(opened.file, name), [&](int64_t c, float& v) { v = outlier(c) ? 0 : v; });
+  hurt(opened.file, "blk.2", 1e5f);
   return opened;
 }
 
@@ -93,6 +96,82 @@ TEST(Check, ACacheThatCostsTooMuchIsReplaced) {
   EXPECT_EQ(report.kv_fallback, "f16");
   EXPECT_TRUE(report.float32_tensors.empty());
   EXPECT_EQ(report.chosen.kld_mean, fine.fast.kld_mean);
+}
+
+/// Keys beyond what f16 can hold, with queries so small that in float32 nothing changes.
+Result<engine::OpenedModel> open_large_keys() {
+  HEARTH_ASSIGN(engine::OpenedModel opened, engine::open_model(kModel));
+  const auto scale = [&](const std::string& name, float factor) {
+    io::Tensor& scaled = tensor(opened.file, name);
+    const kernels::Format& format = *kernels::find_format(scaled.type);
+    const auto count = static_cast<int64_t>(scaled.data.size()) / format.block_bytes * format.block_elems;
+    auto bytes = std::make_shared<std::vector<std::byte>>(static_cast<size_t>(count) * sizeof(float));
+    auto* values = reinterpret_cast<float*>(bytes->data());
+    format.decode(scaled.data.data(), values, count);
+    for (int64_t i = 0; i < count; ++i) values[i] *= factor;
+    scaled.type = kernels::find_format("F32")->id;
+    scaled.data = *bytes;
+    scaled.owner = bytes;
+  };
+  for (int layer = 0; layer < 5; ++layer) {
+    scale(concat("blk.", layer, ".attn_k.weight"), 1e6f);
+    scale(concat("blk.", layer, ".attn_q.weight"), 1e-6f);
+  }
+  return opened;
+}
+
+TEST(Check, ACacheThatCannotHoldTheKeysIsReplacedAndNoTensorBlamed) {
+  const CheckReport report = check(open_large_keys, {});
+  EXPECT_EQ(report.kv_format, "f16");
+  EXPECT_GT(report.fast.kld_mean, CheckBounds().kld_mean) << "this model should fail";
+  EXPECT_TRUE(report.within_bounds);
+  EXPECT_EQ(report.kv_fallback, "int8");
+  EXPECT_TRUE(report.float32_tensors.empty());
+}
+
+TEST(Check, TensorsThatDoNotHelpAreTakenBack) {
+  // Layer 3's products are further off than layer 2's, but nothing comes of them: its FFN's output is zero.
+  const auto open = []() -> Result<engine::OpenedModel> {
+    HEARTH_ASSIGN(engine::OpenedModel opened, open_hurt());
+    hurt(opened.file, "blk.3", 1e7f);
+    change(tensor(opened.file, "blk.3.ffn_down.weight"), [](int64_t, float& v) { v = 0; });
+    return opened;
+  };
+  const CheckReport report = check(open, {});
+  EXPECT_TRUE(report.within_bounds);
+  std::vector<std::string> chosen = report.float32_tensors;
+  std::sort(chosen.begin(), chosen.end());
+  EXPECT_EQ(chosen, (std::vector<std::string>{"blk.2.ffn_gate.weight", "blk.2.ffn_up.weight"}));
+}
+
+TEST(Check, ACacheAndTensorsAreFoundTogether) {
+  const auto open = []() -> Result<engine::OpenedModel> {
+    HEARTH_ASSIGN(engine::OpenedModel keys, open_large_keys());
+    HEARTH_ASSIGN(const engine::OpenedModel hurt, open_hurt());
+    for (io::Tensor& t : keys.file.tensors) {
+      if (t.name.starts_with("blk.2.ffn_")) {
+        const auto from = std::find_if(hurt.file.tensors.begin(), hurt.file.tensors.end(),
+                                       [&](const io::Tensor& other) { return other.name == t.name; });
+        t.data = from->data;
+        t.owner = from->owner;
+      }
+    }
+    return keys;
+  };
+  const CheckReport report = check(open, {});
+  EXPECT_TRUE(report.within_bounds);
+  EXPECT_EQ(report.kv_fallback, "int8");
+  std::vector<std::string> chosen = report.float32_tensors;
+  std::sort(chosen.begin(), chosen.end());
+  EXPECT_EQ(chosen, (std::vector<std::string>{"blk.2.ffn_gate.weight", "blk.2.ffn_up.weight"}));
+}
+
+TEST(Check, OnlyTheFilesFaultIsFinal) {
+  for (const ErrorCode code : {ErrorCode::kUnsupported, ErrorCode::kCorrupt, ErrorCode::kUsage})
+    EXPECT_TRUE(fails_every_time(code));
+  for (const ErrorCode code : {ErrorCode::kIo, ErrorCode::kNotFound, ErrorCode::kTooLarge,
+                               ErrorCode::kNetwork, ErrorCode::kCancelled, ErrorCode::kInternal})
+    EXPECT_FALSE(fails_every_time(code));
 }
 
 TEST(Check, BoundsThatNothingMeetsEndInTheReference) {

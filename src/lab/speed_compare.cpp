@@ -44,6 +44,18 @@ std::vector<const io::Json*> by_depth(const io::Json& run) {
   return parts;
 }
 
+/// Of all runs, each once, in the order in which they appear.
+std::vector<int64_t> depths_of(const std::vector<io::Json>& runs) {
+  std::vector<int64_t> depths;
+  for (const io::Json& run : runs) {
+    for (const io::Json* part : by_depth(run)) {
+      if (std::find(depths.begin(), depths.end(), depth_of(*part)) == depths.end())
+        depths.push_back(depth_of(*part));
+    }
+  }
+  return depths;
+}
+
 Rounds values_of(const std::vector<io::Json>& runs, int64_t depth, std::string_view key) {
   Rounds values;
   for (const io::Json& run : runs) {
@@ -97,12 +109,15 @@ Result<SpeedComparisons> compare_speed(const std::vector<io::Json>& before,
                                        const std::vector<io::Json>& after) {
   SpeedComparisons out;
   if (before.empty() || after.empty()) return fail(ErrorCode::kUsage, "nothing to compare");
-  for (const io::Json* part : by_depth(before.front())) {
-    const int64_t depth = depth_of(*part);
+  for (const int64_t depth : depths_of(before)) {
     for (const std::string_view key : kKeys) {
       const Rounds old_values = values_of(before, depth, key);
       const Rounds new_values = values_of(after, depth, key);
-      if (old_values.empty() || new_values.empty()) continue;
+      if (old_values.empty()) continue;
+      if (new_values.empty()) {
+        out.missing.push_back(concat(key, " at ", depth));
+        continue;
+      }
       SpeedComparison row;
       row.key = key;
       row.depth = depth;

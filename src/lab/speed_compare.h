@@ -26,8 +26,9 @@ struct SpeedComparison {
 };
 
 struct SpeedComparisons {
-  std::vector<SpeedComparison> rows;     // by depth as the first run has them
+  std::vector<SpeedComparison> rows;     // by depth as the runs before have them
   std::vector<std::string> differences;  // settings that are not the same: "threads: 2, 1"
+  std::vector<std::string> missing;      // measured before but not after: "decode_tokens_per_s at 0"
 };
 
 /// One JSON object, or several (a run each), one per line. Errors: kCorrupt, kNotFound, kIo.

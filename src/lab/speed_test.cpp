@@ -139,6 +139,27 @@ TEST_F(SpeedTest, MediansRatiosAndNoise) {
   EXPECT_THAT(compared->differences, testing::ElementsAre("threads: 2, 1"));
 }
 
+TEST_F(SpeedTest, EveryDepthOfEveryRunCountsAndWhatIsGoneIsNamed) {
+  // As the gate writes them: a line for each depth.
+  const auto before =
+      read_speed_runs(write("a.json",
+                            "{\"depth\":0,\"prefill_tokens_per_s\":9,\"decode_tokens_per_s\":90}\n"
+                            "{\"depth\":1024,\"decode_tokens_per_s\":80}\n"
+                            "{\"depth\":2048,\"decode_tokens_per_s\":70}\n"));
+  const auto after =
+      read_speed_runs(write("b.json",
+                            "{\"depth\":0,\"prefill_tokens_per_s\":null,\"decode_tokens_per_s\":90}\n"
+                            "{\"depth\":1024,\"decode_tokens_per_s\":40}\n"));
+  ASSERT_TRUE(before.ok() && after.ok());
+  const auto compared = compare_speed(*before, *after);
+  ASSERT_TRUE(compared.ok()) << compared.error().message;
+  ASSERT_THAT(compared->rows, SizeIs(2));
+  EXPECT_EQ(compared->rows[1].depth, 1024);
+  EXPECT_EQ(compared->rows[1].ratio, 0.5);
+  EXPECT_THAT(compared->missing,
+              testing::ElementsAre("prefill_tokens_per_s at 0", "decode_tokens_per_s at 2048"));
+}
+
 TEST_F(SpeedTest, FilesThatAreNoResults) {
   for (const std::string text : {"", "\n\n", "[1]", "{\"depth\":0}\nnonsense\n", "{"}) {
     EXPECT_FALSE(read_speed_runs(write("bad.json", text)).ok()) << text;

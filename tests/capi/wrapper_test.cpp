@@ -1,11 +1,17 @@
 // The RAII wrapper over the C API: values in and out, errors as exceptions.
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
+#include <filesystem>
 #include <string>
+#include <vector>
 
 #include "hearth/hearth.hpp"
+#include "store/verdict.h"
 
 namespace {
+
+constexpr const char* kDevice = HEARTH_SOURCE_DIR "/models/device/device.gguf";
 
 hearth_api::Model device_model() {
   return hearth_api::Model(HEARTH_SOURCE_DIR "/models/device/device.gguf",
@@ -43,6 +49,34 @@ TEST(Wrapper, StepsLikeItCompletes) {
                    });
   EXPECT_EQ(streamed, stepped);
   EXPECT_FALSE(streamed.empty());
+}
+
+TEST(Wrapper, HeedsWhatHearthCheckFound) {
+  std::string home = (std::filesystem::temp_directory_path() / "hearth-capi-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(home.data()), nullptr);
+  ::setenv("HEARTH_HOME", home.c_str(), 1);
+  ::unsetenv("HEARTH_NO_CHECK");
+  const auto logits = [](const hearth_api::Options& options) {
+    hearth_api::Model model(kDevice, options);
+    hearth_api::Session session(model);
+    session.step({5, 17, 42});
+    return session.logits();
+  };
+  using hearth_api::Options;
+  const std::vector<float> fast = logits(Options());
+  const auto place = hearth::store::packed_place(home, kDevice);
+  ASSERT_TRUE(place.ok());
+  hearth::store::Verdict verdict;
+  verdict.float32_tensors = {"blk.0.ffn_up.weight"};
+  ASSERT_TRUE(hearth::store::write_verdict(*place, verdict).ok());
+  EXPECT_NE(logits(Options()), fast);
+  EXPECT_EQ(logits(Options().set("check", "off")), fast);
+  EXPECT_THROW(logits(Options().set("check", "maybe")), hearth_api::Exception);
+  ::setenv("HEARTH_NO_CHECK", "1", 1);
+  EXPECT_EQ(logits(Options()), fast);
+  ::unsetenv("HEARTH_NO_CHECK");
+  ::unsetenv("HEARTH_HOME");
+  std::filesystem::remove_all(home);
 }
 
 TEST(Wrapper, ThrowsTheLibrarysMessage) {

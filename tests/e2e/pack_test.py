@@ -159,6 +159,27 @@ class PackTest(unittest.TestCase):
         self.assertEqual(self.weights(), [])
         self.assertEqual(self.hearth("rm").returncode, 2)
 
+    def test_doctor_knows_a_model_wherever_it_is_asked(self) -> None:
+        self.answer(self.model.name, "--pack-cache", cwd=self.folder)
+        [weights] = self.weights()
+        result = self.hearth("doctor", "--verify", cwd="/")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertNotIn(b"is gone", result.stderr)
+        self.model.unlink()
+        self.assertIn(f"model '{self.model}' is gone".encode(), self.hearth("doctor", "--verify", cwd="/").stderr)
+        self.assertEqual(self.hearth("rm", "--packed", self.folder / "other.gguf").returncode, 1)
+        self.assertEqual(self.weights(), [weights])
+        self.assertEqual(self.hearth("rm", "--packed", self.model, cwd="/").returncode, 0)
+        self.assertEqual(self.weights(), [])
+
+    def test_packed_weights_of_a_link_that_is_gone(self) -> None:
+        link = self.folder / "link.gguf"
+        link.symlink_to(self.model)
+        self.answer(link, "--pack-cache")
+        link.unlink()
+        self.assertEqual(self.hearth("rm", "--packed", link.name, cwd=self.folder).returncode, 0)
+        self.assertEqual(self.weights(), [])
+
     def test_rm_takes_the_packed_weights_along(self) -> None:
         self.assertEqual(self.hearth("pull", self.model, "--name", "mine").returncode, 0)
         self.answer("mine", "--pack-cache")

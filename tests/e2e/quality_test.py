@@ -156,11 +156,9 @@ class Check(Quality):
         self.assertEqual(report["float32_tensors"], [])
         self.assertEqual(len(report["tensors"]), 36)
         self.assertIn("the fast path is good", self.hearth("show", DEVICE).stdout)
+        self.assertTrue(report["kept"])
         fast = self.logits()
-        # Nothing meets these bounds but the reference itself, so that is what the model is loaded as from now on.
-        strict = json.loads(self.hearth("check", DEVICE, "--max-kld", 0, "--min-top1", 1, "--json").stdout)
-        self.assertEqual(len(strict["float32_tensors"]), 36)
-        self.assertEqual(strict["kv_fallback"], "f32")
+        self.put_verdict(kv_fallback="f32", float32_tensors=[t["tensor"] for t in report["tensors"]])
         self.assertIn("36 tensors in float32", self.hearth("show", DEVICE).stdout)
         self.assertEqual(json.loads(self.hearth("show", DEVICE, "--json").stdout)["check"]["kv_fallback"], "f32")
         self.assertEqual(self.logits(), self.logits("--reference"))
@@ -171,11 +169,45 @@ class Check(Quality):
     def verdicts(self):
         return list(self.home.glob("packed/*/*/check.json"))
 
+    def put_verdict(self, **members):
+        [path] = self.verdicts()
+        path.write_text(json.dumps(json.loads(path.read_text()) | members))
+
+    def test_only_the_default_speaks_for_the_default(self):
+        strict = self.hearth("check", DEVICE, "--max-kld", 0, "--min-top1", 1, "--json")
+        report = json.loads(strict.stdout)
+        self.assertEqual(len(report["float32_tensors"]), 36)  # nothing meets these bounds but the reference itself
+        self.assertEqual((report["kv_fallback"], report["kept"]), ("f32", False))
+        self.assertIn("not kept", strict.stderr)
+        self.assertIn("not kept", self.hearth("check", DEVICE, "--kv", "int8").stderr)
+        self.assertEqual(self.verdicts(), [])
+        self.assertNotIn("not kept", self.hearth("check", DEVICE).stderr)
+        before = self.verdicts()[0].read_text()
+        self.hearth("check", DEVICE, "--kv", "f32")
+        self.assertEqual(self.verdicts()[0].read_text(), before)
+
+    def test_measuring_tools_say_what_they_heed(self):
+        quick = ["--prompt", 8, "--gen", 2, "--repeat", 1]
+        report = json.loads(self.hearth("bench", DEVICE, *quick, "--json", check=True).stdout)
+        self.assertEqual((report["kv"], report["float32_tensors"]), ("f16", []))
+        self.assertIn("KV f16;", self.hearth("bench", DEVICE, *quick).stdout)
+        self.hearth("check", DEVICE)
+        tensors = ["blk.0.ffn_up.weight", "blk.1.ffn_up.weight"]
+        self.put_verdict(kv_fallback="f32", float32_tensors=tensors)
+        for arguments in (["bench", DEVICE, *quick], ["perplexity", DEVICE, self.text, "--tokens", 40]):
+            result = self.hearth(*arguments, "--json", check=True)
+            report = json.loads(result.stdout)
+            self.assertEqual((report["kv"], report["float32_tensors"]), ("f32", tensors))
+            [line] = [line for line in result.stderr.splitlines() if "hearth check" in line]
+            self.assertIn("loaded with a KV cache of f32 and 2 tensors in float32 (blk.0.ffn_up.weight, ...)", line)
+            self.assertNotIn("hearth check", self.hearth(*arguments, "--no-check", "--json", check=True).stderr)
+
     def test_the_first_use_starts_one_check(self):
         run = ["run", DEVICE, "--raw", "-n", 2, "-p", "dim the lights"]
         self.hearth(*run)
         self.hearth(*run, "--no-check", check=True)
         self.hearth(*run, "--reference", check=True)
+        self.hearth(*run, "--no-pack-cache", check=True)
         self.assertFalse(list(self.home.glob("packed/*/*")))
         begin = time.monotonic()
         result = self.hearth(*run, check=True)
@@ -189,6 +221,36 @@ class Check(Quality):
         self.hearth(*run, check=True)
         time.sleep(0.5)
         self.assertEqual(json.loads(self.verdicts()[0].read_text())["checked_at"], verdict["checked_at"])
+
+    def test_the_check_in_the_background_holds_nothing(self):
+        reader, writer = os.pipe()
+        environment = self.environment(check=True) | {"HEARTH_HOME": "home"}  # relative: the check runs elsewhere
+        process = subprocess.run([HEARTH, "run", DEVICE, "--raw", "-n", "2", "-p", "dim the lights"], stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.DEVNULL, pass_fds=[writer], env=environment, cwd=self.folder, timeout=100, check=True)
+        self.assertEqual(process.returncode, 0)
+        os.close(writer)
+        self.assertEqual(os.read(reader, 1), b"")  # the end of the pipe, at once
+        os.close(reader)
+        self.assertEqual(self.verdicts(), [], "the check is still on its way")
+        checks = []
+        for entry in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                command = (entry / "cmdline").read_bytes().split(b"\0")
+                if b"--background" in command and f"HEARTH_HOME={self.home}".encode() in (entry / "environ").read_bytes():
+                    checks.append((command[0], os.readlink(entry / "cwd")))
+            except OSError:  # gone meanwhile
+                pass
+        self.assertEqual(checks, [(b"hearth", "/")])
+        begin = time.monotonic()
+        while not self.verdicts() and time.monotonic() < begin + 240:
+            time.sleep(0.2)
+        self.assertEqual(len(self.verdicts()), 1)
+
+    def test_bounds_are_numbers(self):
+        for arguments in (["check", DEVICE, "--max-kld", "nan"], ["check", DEVICE, "--min-top1", "nan"], ["check", DEVICE, "--max-kld", "inf"],
+                          ["bench", "--compare", "a", "b", "--fail-below", "nan"], ["bench", DEVICE, "--fail-below", "0.9"]):
+            result = self.hearth(*arguments, code=2)
+            self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
 
     def test_what_cannot_be_checked(self):
         result = self.hearth("check", "/nonexistent.gguf", code=1)

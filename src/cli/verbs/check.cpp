@@ -1,11 +1,14 @@
 // hearth check: whether the fast path is good enough for this very model file, and what to do where it is
-// not. The verdict is kept beside the packed weights and heeded from then on.
+// not. The verdict is kept beside the packed weights and heeded from then on, if it is on the model as it is
+// used by default.
 #include "lab/check.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
+#include "capi/heed_verdict.h"
 #include "cli/model_check.h"
 #include "cli/verb.h"
 #include "io/json.h"
@@ -23,8 +26,10 @@ class CheckCommand : public Command {
   void declare(CLI::App& app) override {
     app.add_option("MODEL", model_, "Model: a name in the store, a .gguf file or a Hugging Face folder")
         ->required();
-    app.add_option("--max-kld", bounds_.kld_mean,
-                   "Largest mean KL divergence from float32 that is good, in nats")
+    app.add_option(
+           "--max-kld", bounds_.kld_mean,
+           "Largest mean KL divergence from float32 that is good, in nats. With other bounds or another "
+           "--kv than the default the result is shown, but not kept")
         ->capture_default_str()
         ->check(CLI::NonNegativeNumber);
     app.add_option("--min-top1", bounds_.top1_agreement,
@@ -37,18 +42,31 @@ class CheckCommand : public Command {
   }
 
   Status run(Console& console) override {
+    if (!std::isfinite(bounds_.kld_mean) || !std::isfinite(bounds_.top1_agreement))
+      return fail(ErrorCode::kUsage, "--max-kld and --min-top1 take finite numbers");
     if (load_.reference) return fail(ErrorCode::kUsage, "--reference is what the fast path is compared with");
     HEARTH_ASSIGN(const auto path, resolve_model(model_));
-    HEARTH_ASSIGN(const store::PackedPlace place, place_of(path));
+    HEARTH_ASSIGN(const store::PackedPlace place, capi::place_of(path));
     if (background_) return run_quietly(path, place, console);
     HEARTH_ASSIGN(const lab::CheckReport report, check(path, console));
     const store::Verdict verdict = verdict_of(report);
-    HEARTH_RETURN_IF_ERROR(store::write_verdict(place, verdict));
+    if (by_default()) {
+      HEARTH_RETURN_IF_ERROR(store::write_verdict(place, verdict));
+    } else {
+      console.note("not kept: only a check with the default --kv and bounds says how to load a model");
+    }
     console.out(json_ ? io::dump_json(as_json(report)) + "\n" : as_text(report, verdict));
     return {};
   }
 
  private:
+  /// A verdict speaks for the model as everyone loads it.
+  bool by_default() const {
+    const lab::CheckBounds usual;
+    return load_.kv_format == "auto" && bounds_.kld_mean == usual.kld_mean &&
+           bounds_.top1_agreement == usual.top1_agreement;
+  }
+
   /// On first use, unseen: once, only with memory to spare, and on one thread that gives way to everything
   /// else.
   Status run_quietly(const std::filesystem::path& path, const store::PackedPlace& place, Console& console) {
@@ -62,9 +80,8 @@ class CheckCommand : public Command {
     if (!room) return {};  // another time
     const auto report = check(path, console);
     if (report) return store::write_verdict(place, verdict_of(*report));
-    if (report.error().code == ErrorCode::kCancelled || report.error().code == ErrorCode::kTooLarge)
-      return {};
-    store::Verdict verdict;  // it would fail every time
+    if (!lab::fails_every_time(report.error().code)) return {};  // another time
+    store::Verdict verdict;
     verdict.checked_at = store::utc_now();
     verdict.error = report.error().message;
     return store::write_verdict(place, verdict);
@@ -129,6 +146,7 @@ class CheckCommand : public Command {
             {"kv_fallback", report.kv_fallback.empty() ? io::Json() : io::Json(report.kv_fallback)},
             {"float32_tensors", report.float32_tensors},
             {"within_bounds", report.within_bounds},
+            {"kept", by_default()},
             {"tensors", std::move(errors)}};
   }
 
@@ -158,7 +176,7 @@ const Verb& verb_check() {
   static const Verb kVerb{
       "check", "is the fast path good enough for this file? if not, which remedy",
       "  hearth check model.gguf          # float32 against the fast path; the verdict is kept and heeded\n"
-      "  hearth check model.gguf --json --max-kld 0.005\n",
+      "  hearth check model.gguf --json --max-kld 0.005    # by other bounds: shown, not kept\n",
       [] { return std::unique_ptr<Command>(std::make_unique<CheckCommand>()); }};
   return kVerb;
 }

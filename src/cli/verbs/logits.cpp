@@ -21,6 +21,7 @@ class LogitsCommand : public Command {
 
   Status run(Console& console) override {
     LoadFlags flags = load_;
+    flags.says_fallbacks = true;
     HEARTH_RETURN_IF_ERROR(read_ids());
     if (flags.context.empty()) flags.context = std::to_string(ids_.size());
     HEARTH_ASSIGN(auto model, flags.load(model_, console));

@@ -92,6 +92,7 @@ class PerplexityCommand : public Command {
 
   Status load(Console& console) {
     LoadFlags flags = load_;
+    flags.says_fallbacks = true;
     if (flags.context.empty()) {
       HEARTH_ASSIGN(const auto path, resolve_model(model_name_));
       HEARTH_ASSIGN(const engine::OpenedModel opened, engine::open_model(path));
@@ -212,7 +213,11 @@ class PerplexityCommand : public Command {
       out["scored"] = report.tokens;
       out["ppl"] = report.ppl;
       out["ppl_error"] = report.ppl_error;
+      out["kv"] = model_->kv_format();
+      out["float32_tensors"] = model_->float32_tensors();
       if (base_) {
+        out["base_kv"] = base_->kv_format();
+        out["base_float32_tensors"] = base_->float32_tensors();
         out["base_ppl"] = report.base_ppl;
         out["kld_mean"] = report.kld_mean;
         out["kld_error"] = report.kld_error;

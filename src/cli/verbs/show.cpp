@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "capi/heed_verdict.h"
 #include "cli/model_check.h"
 #include "cli/model_options.h"
 #include "cli/packed_state.h"
@@ -86,7 +87,7 @@ class ShowCommand : public Command {
     HEARTH_ASSIGN(const engine::OpenedModel opened, engine::open_model(path));
     HEARTH_ASSIGN(const engine::LoadOptions options, load_.options());
     HEARTH_ASSIGN(const engine::MemoryNeed need, engine::plan_memory(opened, options));
-    if (const auto place = place_of(path)) verdict_ = store::read_verdict(*place);
+    if (const auto place = capi::place_of(path)) verdict_ = store::read_verdict(*place);
     packed_ = packed_state(path);
     console.out(json_ ? as_json(opened, need).dump(-1, ' ', false, io::Json::error_handler_t::replace) + "\n"
                       : as_text(opened, need));
