@@ -20,7 +20,7 @@ namespace {
 using kernels::Format;
 
 constexpr int64_t kSampledRows = 256;  // of a tensor, to estimate its error in a type
-constexpr int kCorrections = 6;        // rounds of measuring the choice and correcting the prediction
+constexpr int kCorrections = 8;        // rounds of measuring the choice and correcting the prediction
 
 /// Mean KL divergence from the base model's output, position by position.
 class BaseLogits {
@@ -227,7 +227,7 @@ class Chooser {
       take(rungs, fixed);
       if (budget.kld == 0 || out_.measured_kld <= budget.kld) return std::move(out_);
       // In the end by more: a step of the ladders may be larger than what is missing.
-      const double more = round < kCorrections / 2 ? 0.97 : 0.2;
+      const double more = round + 3 < kCorrections ? 0.97 : 0.2;
       aim.kld = std::max(aim.kld * more * budget.kld / out_.measured_kld,
                          std::numeric_limits<double>::denorm_min());
     }
