@@ -213,11 +213,7 @@ class PerplexityCommand : public Command {
       out["scored"] = report.tokens;
       out["ppl"] = report.ppl;
       out["ppl_error"] = report.ppl_error;
-      out["kv"] = model_->kv_format();
-      out["float32_tensors"] = model_->float32_tensors();
       if (base_) {
-        out["base_kv"] = base_->kv_format();
-        out["base_float32_tensors"] = base_->float32_tensors();
         out["base_ppl"] = report.base_ppl;
         out["kld_mean"] = report.kld_mean;
         out["kld_error"] = report.kld_error;
