@@ -1,5 +1,6 @@
 // A packed file computes what its model computes, to the bit: every architecture, every weight format, fast and
 // in float32; and whatever is wrong with such a file ends in one line.
+#include "model/memory.h"
 #include "model/packed.h"
 
 #include <gmock/gmock.h>
@@ -112,10 +113,16 @@ TEST_F(PackedModels, WeightsStayInTheMapAndArePlannedAsTheyAre) {
   write(file);
   auto packed = model::open_source(path_).value();
   const auto spec = model::spec_of(packed).value();
+  const int64_t planned = model::weight_bytes(packed, spec, kernels::Precision::kFast);
+  // The same, but for what aligns each tensor to 64 bytes.
+  const int64_t in_memory_plan = model::weight_bytes(file, spec, kernels::Precision::kFast);
+  EXPECT_GE(planned, in_memory_plan);
+  EXPECT_LT(planned, in_memory_plan + 64 * static_cast<int64_t>(file.tensors.size()));
   const auto loaded = model::Model::load(std::move(packed), kernels::Precision::kFast, pool_).value();
   EXPECT_EQ(loaded->owned_bytes(), 0);
   const auto in_memory = model::Model::load(file, kernels::Precision::kFast, pool_).value();
   EXPECT_EQ(loaded->mapped_bytes(), in_memory->owned_bytes());
+  EXPECT_GT(planned, loaded->mapped_bytes()) << "the vectors count too";
   EXPECT_EQ(loaded->read_bytes_per_token(), in_memory->read_bytes_per_token());
 }
 
