@@ -36,8 +36,9 @@ class ThreadPool {
 
   /// Runs body(i) once for every i in [0, count), on the caller and the workers; returns when all are done.
   /// The caller takes part, so a busy pool delays but never deadlocks it; nested calls are allowed. No
-  /// allocation. `body` must not throw. Indices are handed out in increasing order, one at a time: make an
-  /// index worth >= 5 us.
+  /// allocation. `body` must not throw. `count` is at most 2^31 - 1. Each thread begins with a contiguous
+  /// part of the indices, in increasing order, one at a time, and then takes over what others have not begun:
+  /// make an index worth >= 5 us, and neighbours work on neighbouring memory.
   template <typename Body>
   void parallel_for(int64_t count, Body&& body, Priority priority = Priority::kDecode) {
     auto invoke = [](void* context, int64_t index) {
