@@ -119,7 +119,10 @@ PackedState packed_state(const fs::path& model) {
   if (!place || !look(place->weights())) return out;
   const auto packed = model::open_source(place->weights());
   if (!packed) {
-    out.state = packed.error().code == ErrorCode::kUnsupported ? "version" : "damaged";
+    const ErrorCode code = packed.error().code;
+    out.state = code == ErrorCode::kUnsupported ? "version"
+                : code == ErrorCode::kCorrupt   ? "damaged"
+                                                : "unreadable";
     return out;
   }
   const auto from = model::packed_from(*packed);
@@ -134,6 +137,7 @@ std::string describe(const PackedState& state) {
   if (state.state == "current") return "current" + where;
   if (state.state == "changed") return "of the model before it changed; made again at the next start" + where;
   if (state.state == "version") return "of another version of hearth; made again at the next start" + where;
+  if (state.state == "unreadable") return "cannot be read; made again at the next start" + where;
   return "damaged; made again at the next start" + where;
 }
 

@@ -11,8 +11,8 @@
 namespace hearth::cli {
 
 struct PackedState {
-  /// "only" (the model is a packed file itself), "current", "changed" (the model is another now), "version" (of
-  /// another version of hearth), "damaged", "none".
+  /// "only" (the model is a packed file itself), "current", "changed" (the model is another now), "version"
+  /// (of another version of hearth), "damaged", "unreadable", "none".
   std::string state = "none";
   std::filesystem::path path;  // of the packed file; empty: none
   uint64_t bytes = 0;

@@ -29,24 +29,6 @@ runtime::RuntimeOptions runtime_options(const LoadOptions& options, int64_t cont
   return out;
 }
 
-/// The packed form of the model at `path`, if there is one to use; why not, if there is another.
-std::optional<io::TensorFile> open_packed(const std::filesystem::path& path, const PackedCache& cache) {
-  std::error_code error;
-  if (cache.file.empty() || !std::filesystem::exists(cache.file, error)) return std::nullopt;
-  auto file = model::open_source(cache.file);
-  std::string why;
-  if (!file) {
-    why = file.error().code == ErrorCode::kUnsupported ? "of another version of hearth" : "damaged";
-    log_line(LogLevel::kDebug, file.error().message);
-  } else {
-    const auto from = model::packed_from(*file);
-    if (from && from->source == cache.source) return std::move(file).value();
-    why = from ? "of the model as it was before it changed" : "damaged";
-  }
-  log_line(LogLevel::kInfo, concat(path.string(), ": its packed weights are ", why, "; packing them again"));
-  return std::nullopt;
-}
-
 /// What a writer that was killed left beside `path`. Another that still writes touches its file all the time.
 void remove_stale_temporaries(const std::filesystem::path& path) {
   const auto long_ago = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
@@ -55,11 +37,38 @@ void remove_stale_temporaries(const std::filesystem::path& path) {
   std::vector<std::filesystem::path> stale;
   std::filesystem::directory_iterator it(path.parent_path(), error);
   for (const std::filesystem::directory_iterator end; !error && it != end; it.increment(error)) {
-    std::error_code ignored;
-    if (it->path().filename().string().starts_with(start) && it->last_write_time(ignored) < long_ago)
+    std::error_code unknown;
+    const auto touched = it->last_write_time(unknown);
+    if (!unknown && touched < long_ago && it->path().filename().string().starts_with(start))
       stale.push_back(it->path());
   }
   for (const auto& file : stale) std::filesystem::remove(file, error);
+}
+
+std::string why_unusable(const Error& error) {
+  if (error.code == ErrorCode::kUnsupported) return "are of another version of hearth";
+  if (error.code == ErrorCode::kCorrupt) return "are damaged";
+  return concat("cannot be read (", error.message, ")");
+}
+
+/// The packed form of the model at `path`, if there is one to use; why not, if there is another.
+std::optional<io::TensorFile> open_packed(const std::filesystem::path& path, const PackedCache& cache) {
+  std::error_code error;
+  if (cache.file.empty()) return std::nullopt;
+  remove_stale_temporaries(cache.file);
+  if (!std::filesystem::exists(cache.file, error)) return std::nullopt;
+  auto file = model::open_source(cache.file);
+  std::string why;
+  if (!file) {
+    why = why_unusable(file.error());
+    log_line(LogLevel::kDebug, file.error().message);
+  } else {
+    const auto from = model::packed_from(*file);
+    if (from && from->source == cache.source) return std::move(file).value();
+    why = from ? "are of the model as it was before it changed" : why_unusable(from.error());
+  }
+  log_line(LogLevel::kInfo, concat(path.string(), ": its packed weights ", why, "; packing them again"));
+  return std::nullopt;
 }
 
 /// The origin is kept absolute: whoever reads it later stands elsewhere.
@@ -76,11 +85,11 @@ Status pack_into_cache(OpenedModel& opened, ThreadPool& pool) {
   const PackedCache& cache = opened.cache;
   std::error_code error;
   std::filesystem::create_directories(cache.file.parent_path(), error);
-  if (!error) remove_stale_temporaries(cache.file);
   Status done = error
                     ? Status(io::io_error(cache.file.parent_path(), "cannot make the folder", error.value()))
                     : write_packed(opened, pool);
-  if (done) {
+  const bool written = done.ok();
+  if (written) {
     auto packed = model::open_source(cache.file);
     if (packed) {
       const auto from = model::packed_from(*packed);
@@ -94,19 +103,15 @@ Status pack_into_cache(OpenedModel& opened, ThreadPool& pool) {
       done = packed.error();
     }
   }
-  switch (done.error().code) {
-    case ErrorCode::kCancelled:
-      return done;
-    case ErrorCode::kIo:
-    case ErrorCode::kNotFound:
-    case ErrorCode::kTooLarge:
-      log_line(LogLevel::kWarning, concat(opened.name, ": the packed weights cannot be kept (",
-                                          done.error().message, "); packing in memory"));
-      return {};
-    default:  // the weights themselves: loading says it better
-      log_line(LogLevel::kDebug, done.error().message);
-      return {};
+  const ErrorCode code = done.error().code;
+  if (code == ErrorCode::kCancelled) return done;
+  if (written || code == ErrorCode::kIo || code == ErrorCode::kNotFound || code == ErrorCode::kTooLarge) {
+    log_line(LogLevel::kWarning, concat(opened.name, ": the packed weights cannot be kept (",
+                                        done.error().message, "); packing in memory"));
+  } else {  // the weights themselves: loading says it better
+    log_line(LogLevel::kDebug, done.error().message);
   }
+  return {};
 }
 
 }  // namespace
@@ -196,15 +201,20 @@ Result<std::unique_ptr<LocalModel>> LocalModel::load(OpenedModel opened, const L
   model->pool_ = std::make_unique<ThreadPool>(options.threads > 0 ? options.threads : available_cpus(),
                                               options.pin_threads ? Affinity::kPinned : Affinity::kAny);
   const bool cached = options.precision == kernels::Precision::kFast && !opened.cache.file.empty() &&
-                      !model::is_packed(opened.file) && need.plan.weight_bytes >= opened.cache.min_bytes;
-  if (cached) HEARTH_RETURN_IF_ERROR(pack_into_cache(opened, *model->pool_));
+                      !model::is_packed(opened.file);
+  if (cached && need.plan.weight_bytes >= opened.cache.min_bytes) {
+    HEARTH_RETURN_IF_ERROR(pack_into_cache(opened, *model->pool_));
+  } else if (cached) {  // what lies there does not fit and will not be replaced: the next start need not tell
+    std::error_code ignored;
+    std::filesystem::remove(opened.cache.file, ignored);
+  }
   HEARTH_ASSIGN(model->model_, model::Model::load(std::move(opened.file), options.precision, *model->pool_,
-                                                   options.float32_tensors));
+                                                  options.float32_tensors));
   model->float32_tensors_ = options.float32_tensors;
   HEARTH_ASSIGN(model->runtime_, runtime::Runtime::create(*model->model_, *model->pool_,
                                                           runtime_options(options, need.plan.context)));
-  HEARTH_ASSIGN(const runtime::KvFormats kv, runtime::parse_kv_formats(model->runtime_->options().kv_format,
-                                                                       model->model_->spec()));
+  HEARTH_ASSIGN(const runtime::KvFormats kv,
+                runtime::parse_kv_formats(model->runtime_->options().kv_format, model->model_->spec()));
   model->kv_format_ = kv.full->name;
   if (kv.windowed != kv.full) model->kv_format_ += concat(",windowed=", kv.windowed->name);
   return model;

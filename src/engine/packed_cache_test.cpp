@@ -1,5 +1,5 @@
-// The cache of packed weights as a load sees it: written once, used from then on, made again with one line when
-// it does not fit, and done without when it cannot be written.
+// The cache of packed weights as a load sees it: written once, used from then on, made again with one line
+// when it does not fit, and done without when it cannot be written.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -134,6 +134,30 @@ TEST_F(PackedWeights, DamageVersionAndChangeAreRepairedWithOneLine) {
   expect_again("damaged");
   cache_.source = "two";
   expect_again("before it changed");
+  text = io::read_file(cache_.file, 1 << 30).value();
+  const std::string key = "hearth.packed.version";  // then its type, and its value
+  text[text.find(key) + key.size() + sizeof(uint32_t)] ^= 0x40;
+  std::ofstream(cache_.file, std::ios::binary) << text;
+  expect_again("of another version of hearth");
+}
+
+TEST_F(PackedWeights, WhatWillNotBeReplacedIsNamedOnce) {
+  logits();
+  cache_.source = "two";
+  cache_.min_bytes = int64_t{1} << 40;
+  logits();
+  EXPECT_THAT(lines_, ElementsAre(HasSubstr("before it changed")));
+  EXPECT_EQ(files(), 0U);
+  lines_.clear();
+  logits();
+  EXPECT_THAT(lines_, IsEmpty());
+}
+
+TEST_F(PackedWeights, WhatCannotBeReadIsNotCalledDamaged) {
+  fs::create_directories(cache_.file);
+  logits();
+  EXPECT_FALSE(mapped_);
+  EXPECT_THAT(lines_, ElementsAre(HasSubstr("cannot be read (")));
 }
 
 TEST_F(PackedWeights, APlaceThatCannotBeWrittenCostsOneLine) {
@@ -176,9 +200,11 @@ TEST_F(PackedWeights, SeveralAtOnceDoNotDisturbEachOther) {
 
 TEST_F(PackedWeights, LeftoversOfKilledWritersAreRemoved) {
   fs::create_directories(folder_ / "packed");
-  const fs::path old = folder_ / "packed" / ".weights.gguf.tmp-1-0", fresh = folder_ / "packed" / ".weights.gguf.tmp-2-0";
+  const fs::path old = folder_ / "packed" / ".weights.gguf.tmp-1-0",
+                 fresh = folder_ / "packed" / ".weights.gguf.tmp-2-0";
   for (const fs::path& file : {old, fresh}) std::ofstream(file) << "half";
   fs::last_write_time(old, fs::file_time_type::clock::now() - std::chrono::hours(3));
+  cache_.min_bytes = int64_t{1} << 40;  // though nothing is written
   logits();
   EXPECT_FALSE(fs::exists(old));
   EXPECT_TRUE(fs::exists(fresh)) << "somebody may be writing it";

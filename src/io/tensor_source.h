@@ -43,6 +43,8 @@ struct TensorFile {
   std::vector<Tensor> tensors;
   /// What lies before the first tensor of a single GGUF file; valid as long as the file's bytes.
   std::span<const std::byte> header = {};
+  /// Of what was translated into this vocabulary (a Hugging Face folder): the version of the translation.
+  std::optional<uint32_t> translation = std::nullopt;
 };
 
 }  // namespace hearth::io

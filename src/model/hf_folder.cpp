@@ -190,6 +190,7 @@ Result<io::TensorFile> read_hf_folder(const std::filesystem::path& folder) {
   HEARTH_ASSIGN(io::SafeTensorsFile weights, io::read_safetensors(folder));
   auto file = translate(*config, std::move(weights));
   if (!file) return at_folder(file.error());
+  file->translation = kHfTranslation;
   return file;
 }
 

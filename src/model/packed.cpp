@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/xxhash64.h"
@@ -11,12 +12,13 @@
 #include "io/gguf.h"
 #include "io/utf8.h"
 #include "kernels/matrix.h"
+#include "model/hf_folder.h"
 #include "model/tensors.h"
 
 namespace hearth::model {
 namespace {
 
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr uint32_t kBytesType = 24;  // GGUF's I8
 constexpr uint32_t kInt64Type = 27;
 constexpr int64_t kPieceBytes = int64_t{8} << 20;  // packed at a time
@@ -33,6 +35,25 @@ Error other_version() {
               "its weights were packed by another version of hearth; pack them again from the model");
 }
 
+/// The version of the file, and of the translation it was made by where there was one.
+Status check_version(const io::TensorFile& file) {
+  HEARTH_ASSIGN(const std::optional<int64_t> version, file.metadata.get_int(key("version")));
+  HEARTH_ASSIGN(const std::optional<int64_t> translation, file.metadata.get_int(key("translation")));
+  if (version != kVersion || translation.value_or(kHfTranslation) != kHfTranslation) return other_version();
+  return {};
+}
+
+/// How a packed tensor lies there: the packing of its format, and the rows of each of its parts.
+uint64_t fingerprint_of(uint64_t packing, const TensorNeed& need) {
+  XxHash64 hash;
+  hash.update(std::as_bytes(std::span(&packing, 1)));
+  for (const Part& part : need.parts) {
+    const int64_t rows[] = {part.row, part.rows};
+    hash.update(std::as_bytes(std::span(rows)));
+  }
+  return hash.digest();
+}
+
 /// The arrays of the metadata, one entry per packed matrix.
 struct Rows {
   std::vector<std::string> names, tiles;
@@ -44,7 +65,7 @@ struct Rows {
     types.push_back(format.id);
     rows.push_back(static_cast<uint64_t>(need.shape[0]));
     cols.push_back(static_cast<uint64_t>(need.shape[1]));
-    fingerprints.push_back(kernels::packing_fingerprint(format));
+    fingerprints.push_back(fingerprint_of(kernels::packing_fingerprint(format), need));
   }
 
   void write(io::Metadata& metadata) const {
@@ -140,7 +161,10 @@ Result<std::vector<io::TensorToWrite>> tensors_to_write(const io::TensorFile& fi
     packed.add(need, *format);
     const Packing job{&tensor, format, std::move(need)};
     const int64_t bytes = job.bytes();
-    out.push_back({tensor.name, kBytesType, {bytes}, static_cast<uint64_t>(bytes),
+    out.push_back({tensor.name,
+                   kBytesType,
+                   {bytes},
+                   static_cast<uint64_t>(bytes),
                    [job, &pool, piece](const Sink& sink) -> Status {
                      for (const Part& part : job.need.parts) {
                        HEARTH_RETURN_IF_ERROR(write_part(job, part, pool, *piece, sink));
@@ -149,6 +173,43 @@ Result<std::vector<io::TensorToWrite>> tensors_to_write(const io::TensorFile& fi
                    }});
   }
   return out;
+}
+
+/// The tensors of the file that are not in its packed form.
+std::vector<std::string> left_out(const io::TensorFile& file, std::span<const io::TensorToWrite> written) {
+  std::unordered_set<std::string_view> taken;
+  for (const io::TensorToWrite& tensor : written) taken.insert(tensor.name);
+  std::vector<std::string> out;
+  for (const io::Tensor& tensor : file.tensors) {
+    if (!taken.contains(tensor.name)) out.push_back(tensor.name);
+  }
+  return out;
+}
+
+/// Whether this version of hearth wants of the model what the one that packed it took, laid out as it was.
+Status check_needs(const io::TensorFile& file, const Rows& rows) {
+  HEARTH_ASSIGN(const ModelSpec spec, spec_of(file));
+  HEARTH_ASSIGN(const std::vector<std::string>* unused, file.metadata.get_strings(key("unused")));
+  if (unused == nullptr) return fail(ErrorCode::kCorrupt, "does not say what was left out of it");
+  const std::unordered_set<std::string_view> left(unused->begin(), unused->end());
+  std::unordered_map<std::string, TensorNeed> needs;
+  for (TensorNeed& need : needed_tensors(spec)) {
+    if (left.contains(need.name)) return other_version();
+    std::string name = need.name;
+    needs.emplace(std::move(name), std::move(need));
+  }
+  std::unordered_map<uint64_t, uint64_t> packings;  // by type: many matrices, few formats
+  for (size_t i = 0; i < rows.names.size(); ++i) {
+    const auto need = needs.find(rows.names[i]);
+    if (need == needs.end()) return other_version();
+    const auto [packing, added] = packings.emplace(rows.types[i], 0);
+    if (added) {
+      packing->second =
+          kernels::packing_fingerprint(*kernels::find_format(static_cast<uint32_t>(rows.types[i])));
+    }
+    if (fingerprint_of(packing->second, need->second) != rows.fingerprints[i]) return other_version();
+  }
+  return {};
 }
 
 /// The checksum tensor of a packed file; nullptr when it has none.
@@ -184,25 +245,21 @@ int64_t packed_part_bytes(int64_t packed_bytes) {
 }
 
 Status check_packed_header(const io::TensorFile& file) {
+  HEARTH_RETURN_IF_ERROR(check_version(file));  // another version may keep other checksums
   const io::Tensor* checksums = checksums_of(file);
   if (checksums == nullptr) return fail(ErrorCode::kCorrupt, "has no checksums");
   return checksum_at(*checksums, 0) == xxhash64(file.header) ? Status() : Status(damaged());
 }
 
 Status present_packed(io::TensorFile& file) {
-  HEARTH_ASSIGN(const std::optional<int64_t> version, file.metadata.get_int(key("version")));
-  if (version != kVersion) return other_version();
+  HEARTH_RETURN_IF_ERROR(check_version(file));
   HEARTH_ASSIGN(const Rows rows, Rows::read(file.metadata));
   std::unordered_map<std::string_view, io::Tensor*> by_name;
   for (io::Tensor& tensor : file.tensors) by_name.emplace(tensor.name, &tensor);
-  std::unordered_map<uint64_t, uint64_t> fingerprints;  // by type: many matrices, few formats
   for (size_t i = 0; i < rows.names.size(); ++i) {
     const kernels::Format* format =
         rows.types[i] <= UINT32_MAX ? kernels::find_format(static_cast<uint32_t>(rows.types[i])) : nullptr;
     if (format == nullptr || format->tile != rows.tiles[i]) return other_version();
-    const auto [known, added] = fingerprints.emplace(format->id, 0);
-    if (added) known->second = kernels::packing_fingerprint(*format);
-    if (known->second != rows.fingerprints[i]) return other_version();
     const auto found = by_name.find(rows.names[i]);
     constexpr uint64_t kMaxLength = INT64_MAX;
     if (found == by_name.end() || found->second->type != kBytesType || found->second->packed_from ||
@@ -214,8 +271,9 @@ Status present_packed(io::TensorFile& file) {
     found->second->packed_from = format->id;
     io::MappedFile::expect_many_reads(found->second->data);
   }
+  HEARTH_RETURN_IF_ERROR(check_needs(file, rows));
   std::erase_if(file.tensors, [](const io::Tensor& tensor) { return tensor.name == kChecksums; });
-  for (const char* name : {"tensors", "tiles", "types", "rows", "cols", "fingerprints"}) {
+  for (const char* name : {"tensors", "tiles", "types", "rows", "cols", "fingerprints", "unused"}) {
     file.metadata.erase(key(name));
   }
   return {};
@@ -230,6 +288,8 @@ Status write_packed(const io::TensorFile& file, const PackedFrom& from, const st
   metadata.set(key("version"), io::Value::of(kVersion));
   metadata.set(key("source"), io::Value::of(from.source));
   metadata.set(key("origin"), io::Value::of(from.origin));
+  if (file.translation) metadata.set(key("translation"), io::Value::of(*file.translation));
+  metadata.set(key("unused"), io::Value::of(left_out(file, tensors)));
   packed.write(metadata);
   XxHash64 all;
   std::optional<uint64_t> header;
@@ -250,6 +310,9 @@ Status write_packed(const io::TensorFile& file, const PackedFrom& from, const st
 
 Status verify_packed(const std::filesystem::path& path, const std::function<bool(uint64_t, uint64_t)>& tick) {
   HEARTH_ASSIGN(io::TensorFile file, io::read_gguf(path, block_layout));
+  if (const Status known = check_version(file); !known) {
+    return Error{known.error().code, concat(path.string(), ": ", known.error().message)};
+  }
   const io::Tensor* checksums = checksums_of(file);
   if (checksums == nullptr || file.header.empty()) {
     return fail(ErrorCode::kCorrupt, path.string(), ": has no checksums");

@@ -1,8 +1,5 @@
-// A packed file computes what its model computes, to the bit: every architecture, every weight format, fast and
-// in float32; and whatever is wrong with such a file ends in one line.
-#include "model/memory.h"
-#include "model/packed.h"
-
+// A packed file computes what its model computes, to the bit: every architecture, every weight format, fast
+// and in float32; and whatever is wrong with such a file ends in one line.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -12,6 +9,9 @@
 
 #include "io/file.h"
 #include "io/gguf.h"
+#include "model/hf_folder.h"
+#include "model/memory.h"
+#include "model/packed.h"
 #include "runtime/test_model.h"
 
 namespace hearth::runtime {
@@ -54,8 +54,7 @@ class PackedModels : public testing::Test {
     auto loaded = model::Model::load(std::move(file), precision, pool_, float32_tensors);
     EXPECT_TRUE(loaded.ok()) << loaded.error().message;
     if (!loaded) return {};
-    const auto runtime =
-        Runtime::create(**loaded, pool_, {.context_tokens = 64, .max_sequences = 1}).value();
+    const auto runtime = Runtime::create(**loaded, pool_, {.context_tokens = 64, .max_sequences = 1}).value();
     const auto tokens = random_tokens(9, (*loaded)->spec().hp.vocab, 3);
     const SequenceChunk chunk = {runtime->open_sequence().value(), tokens, LogitsWanted::kAll};
     EXPECT_TRUE(runtime->forward({&chunk, 1}).ok());
@@ -84,7 +83,8 @@ TEST_F(PackedModels, EveryArchitectureComputesTheSame) {
     write(file);
     auto packed = model::open_source(path_);
     ASSERT_TRUE(packed.ok()) << packed.error().message;
-    EXPECT_EQ(logits(*packed, kernels::Precision::kFast), logits(file, kernels::Precision::kFast)) << arch->name;
+    EXPECT_EQ(logits(*packed, kernels::Precision::kFast), logits(file, kernels::Precision::kFast))
+        << arch->name;
     EXPECT_EQ(logits(*packed, kernels::Precision::kReference), logits(file, kernels::Precision::kReference))
         << arch->name;
     EXPECT_EQ(packed->metadata.get_string("general.architecture").value(), arch->name);
@@ -154,8 +154,7 @@ TEST_F(PackedModels, AnotherLayoutIsAnotherVersion) {
     ASSERT_TRUE(model::is_packed(file));
     EXPECT_EQ(model::packed_from(file)->source, "source");
     if (fingerprint) {
-      auto numbers = std::get<std::vector<uint64_t>>(
-          file.metadata.find("hearth.packed.fingerprints")->data);
+      auto numbers = std::get<std::vector<uint64_t>>(file.metadata.find("hearth.packed.fingerprints")->data);
       numbers.back() ^= 1;
       file.metadata.set("hearth.packed.fingerprints", {io::ValueType::kUint64, true, numbers});
     } else {
@@ -166,6 +165,60 @@ TEST_F(PackedModels, AnotherLayoutIsAnotherVersion) {
     EXPECT_EQ(status.error().code, ErrorCode::kUnsupported);
     EXPECT_THAT(status.error().message, HasSubstr("another version"));
   }
+}
+
+TEST_F(PackedModels, AnotherVersionIsNotCalledDamaged) {
+  write(make_test_file(wide("llama", kernels::find_format("Q8_0"))));
+  auto file = io::read_gguf(path_, model::block_layout).value();
+  file.metadata.set("hearth.packed.version", io::Value::of(uint32_t{9}));
+  const Status before_checksums = model::check_packed_header(file);
+  ASSERT_FALSE(before_checksums.ok());
+  EXPECT_EQ(before_checksums.error().code, ErrorCode::kUnsupported);
+}
+
+/// What a newer hearth does otherwise: it wants what was left out, does without what was packed, divides it
+/// otherwise, or translates folders otherwise.
+TEST_F(PackedModels, WhatAnotherVersionWouldTakeOtherwiseIsNoticed) {
+  io::TensorFile model = make_test_file(wide("phi3", kernels::find_format("Q8_0")));
+  io::Tensor extra = model.tensors.back();
+  extra.name = "extra.weight";
+  model.tensors.push_back(std::move(extra));
+  write(model);
+  const auto code_after = [&](const std::function<void(io::Metadata&)>& change) {
+    auto file = io::read_gguf(path_, model::block_layout).value();
+    change(file.metadata);
+    const Status status = model::present_packed(file);
+    return status.ok() ? std::optional<ErrorCode>() : status.error().code;
+  };
+  const auto strings = [](const io::Metadata& metadata, const char* key) {
+    return *metadata.get_strings(key).value();
+  };
+  EXPECT_EQ(code_after([&](io::Metadata& metadata) {
+              EXPECT_THAT(strings(metadata, "hearth.packed.unused"), testing::ElementsAre("extra.weight"));
+            }),
+            std::nullopt);
+  EXPECT_EQ(code_after([](io::Metadata& metadata) {
+              metadata.set("hearth.packed.unused", io::Value::of(std::vector<std::string>{"output.weight"}));
+            }),
+            ErrorCode::kUnsupported);
+  EXPECT_EQ(code_after([](io::Metadata& metadata) { metadata.erase("hearth.packed.unused"); }),
+            ErrorCode::kCorrupt);
+  EXPECT_EQ(code_after([](io::Metadata& metadata) {
+              metadata.set("phi3.attention.head_count_kv", io::Value::of(uint32_t{4}));
+            }),
+            ErrorCode::kUnsupported)
+      << "other parts of the fused matrix";
+  EXPECT_EQ(code_after(
+                [](io::Metadata& metadata) { metadata.set("phi3.block_count", io::Value::of(uint32_t{1})); }),
+            ErrorCode::kUnsupported)
+      << "a packed matrix that nobody wants";
+  model.translation = model::kHfTranslation;
+  write(model);
+  EXPECT_EQ(code_after([](io::Metadata&) {}), std::nullopt);
+  EXPECT_EQ(code_after([](io::Metadata& metadata) {
+              metadata.set("hearth.packed.translation", io::Value::of(model::kHfTranslation + 1));
+            }),
+            ErrorCode::kUnsupported);
 }
 
 TEST_F(PackedModels, MetadataThatLiesIsRefused) {

@@ -12,10 +12,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <set>
 
+#include "base/xxhash64.h"
 #include "golden_util.h"
+#include "io/gguf.h"
 #include "io/safetensors.h"
 #include "lab/convert.h"
+#include "model/hf_folder.h"
 
 namespace hearth::golden {
 namespace {
@@ -175,6 +179,29 @@ TEST(HfGoldens, CoverEveryArchitecture) {
   for (const model::ArchSpec* arch : model::arch_registry()) {
     EXPECT_THAT(covered, testing::Contains(std::string(arch->name)));
   }
+}
+
+/// Packed weights of folders are believed as long as the translation is the same: see model/hf_folder.h.
+TEST(HfTranslation, IsTheOneItsVersionNames) {
+  std::set<std::filesystem::path> folders;
+  for (const Golden& golden : find_goldens()) folders.insert(golden.model);
+  ASSERT_GE(folders.size(), 10U);
+  XxHash64 digest;
+  const ScratchFolder scratch;
+  for (const std::filesystem::path& folder : folders) {
+    const io::TensorFile file = model::open_source(folder).value();
+    EXPECT_EQ(file.translation, model::kHfTranslation);
+    std::vector<io::TensorToWrite> tensors;
+    for (const io::Tensor& tensor : file.tensors) {
+      tensors.push_back({tensor.name, tensor.type, tensor.shape, tensor.data.size(),
+                         [&tensor](const auto& sink) { return sink(tensor.data); }});
+    }
+    io::GgufWriteOptions options;
+    options.observe = [&](std::span<const std::byte> bytes) { digest.update(bytes); };
+    ASSERT_TRUE(io::write_gguf(scratch / "model.gguf", file.metadata, tensors, {}, options).ok());
+  }
+  EXPECT_EQ(std::pair(model::kHfTranslation, digest.digest()), std::pair(1U, uint64_t{13794205004033601309U}))
+      << "translating folders gives something else: raise kHfTranslation, and put the new digest here";
 }
 
 }  // namespace
