@@ -1,11 +1,13 @@
 // Layouts: llama.cpp tools/imatrix. GGUF: NAME.in_sum2 (matrices, columns) and NAME.counts (matrices, 1),
 // both float32. Older: int32 entries; each an int32-counted name, int32 calls, int32-counted float32 values
 // that are mean squares times calls; then int32 chunks and an int32-counted name of the text, which may be
-// missing.
+// missing or empty.
 #include "io/imatrix.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <optional>
 
 #include "io/byte_reader.h"
@@ -78,6 +80,10 @@ Result<ImportanceMatrix> from_gguf(std::span<const std::byte> bytes, std::string
       return fail(ErrorCode::kCorrupt, name, ": sums and counts of ", printable(stem),
                   " do not belong together (", entry.sum_squares.size(), " and ", entry.counts.size(), ')');
     }
+    for (const double count : entry.counts) {  // a part of an input would blow the mean up, to infinity even
+      if (count > 0 && count < 1)
+        return fail(ErrorCode::kCorrupt, name, ": the count of ", printable(stem), " is less than one input");
+    }
   }
   return out;
 }
@@ -97,8 +103,8 @@ class LegacyParser {
     if (!reader_.read(&chunks) || chunks < 0) return corrupt("the count of chunks is broken");
     out_.chunks = chunks;
     if (reader_.remaining() == 0) return std::move(out_);
-    HEARTH_RETURN_IF_ERROR(read_name("the name of the text", &dataset));
-    out_.datasets = {std::string(dataset)};
+    HEARTH_RETURN_IF_ERROR(read_name("the name of the text", 0, &dataset));
+    if (!dataset.empty()) out_.datasets = {std::string(dataset)};
     return std::move(out_);
   }
 
@@ -109,9 +115,9 @@ class LegacyParser {
                 "); it is no importance matrix, or damaged");
   }
 
-  Status read_name(std::string_view what, std::string_view* text) {
+  Status read_name(std::string_view what, int32_t min_bytes, std::string_view* text) {
     int32_t length = 0;
-    if (!reader_.read(&length) || length <= 0 || length > kMaxNameBytes ||
+    if (!reader_.read(&length) || length < min_bytes || length > kMaxNameBytes ||
         !reader_.read_text(static_cast<uint64_t>(length), text)) {
       return corrupt(what, " is cut short or broken");
     }
@@ -121,7 +127,7 @@ class LegacyParser {
 
   Status read_entry() {
     std::string_view tensor;
-    HEARTH_RETURN_IF_ERROR(read_name("the name of a tensor", &tensor));
+    HEARTH_RETURN_IF_ERROR(read_name("the name of a tensor", 1, &tensor));
     int32_t calls = 0;
     int32_t count = 0;
     std::span<const std::byte> bytes;
@@ -142,6 +148,28 @@ class LegacyParser {
   std::string_view name_;
   ImportanceMatrix out_;
 };
+
+bool fits_float(const std::vector<double>& values) {
+  return std::all_of(values.begin(), values.end(), [](double value) {
+    return value >= 0 && value <= static_cast<double>(std::numeric_limits<float>::max());
+  });
+}
+
+/// What the file's types cannot hold.
+Status check_writable(const std::filesystem::path& path, const ImportanceMatrix& matrix) {
+  constexpr int64_t kMost = std::numeric_limits<uint32_t>::max();
+  if (matrix.chunks < 0 || matrix.chunks > kMost || matrix.chunk_tokens < 0 || matrix.chunk_tokens > kMost) {
+    return fail(ErrorCode::kUnsupported, path.string(), ": ", matrix.chunks, " chunks of ",
+                matrix.chunk_tokens, " tokens are more than the file can say");
+  }
+  for (const auto& [name, entry] : matrix.entries) {
+    if (!fits_float(entry.sum_squares) || !fits_float(entry.counts)) {
+      return fail(ErrorCode::kUnsupported, path.string(), ": a sum of ", printable(name),
+                  " is too large for float32 or not a number");
+    }
+  }
+  return {};
+}
 
 TensorToWrite values_to_write(std::string name, const std::vector<double>& values, size_t matrices) {
   const auto columns = static_cast<int64_t>(values.size() / matrices);
@@ -178,6 +206,7 @@ Result<ImportanceMatrix> read_imatrix(const std::filesystem::path& path) {
 }
 
 Status write_imatrix(const std::filesystem::path& path, const ImportanceMatrix& matrix) {
+  HEARTH_RETURN_IF_ERROR(check_writable(path, matrix));
   Metadata metadata;
   metadata.set("general.type", Value::of(std::string("imatrix")));
   metadata.set("imatrix.datasets", Value::of(matrix.datasets));

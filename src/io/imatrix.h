@@ -41,7 +41,7 @@ struct ImportanceMatrix {
 Result<ImportanceMatrix> read_imatrix(const std::filesystem::path& path);
 /// The same from bytes in memory. `name` appears in errors.
 Result<ImportanceMatrix> parse_imatrix(std::span<const std::byte> bytes, std::string_view name);
-/// The GGUF form, atomically.
+/// The GGUF form, atomically. kUnsupported: more chunks or larger sums than the file's types hold.
 Status write_imatrix(const std::filesystem::path& path, const ImportanceMatrix& matrix);
 
 }  // namespace hearth::io

@@ -78,6 +78,12 @@ TEST_F(ImatrixTest, ReadsTheOlderForm) {
   EXPECT_EQ(got->chunks, 7);
   EXPECT_THAT(got->datasets, ElementsAre("wiki.txt"));
   EXPECT_THAT(got->entries.at("blk.0.attn_q.weight").mean_squares(), ElementsAre(1, 2));
+  // A text without a name.
+  const std::string named = legacy();
+  const auto nameless = parsed(named.substr(0, named.size() - raw_name("wiki.txt").size()) + raw_name(""));
+  ASSERT_TRUE(nameless) << nameless.error().message;
+  EXPECT_THAT(nameless->datasets, ElementsAre());
+  EXPECT_EQ(nameless->chunks, 7);
   // The oldest files end after the values.
   const std::string whole = legacy();
   EXPECT_TRUE(parsed(std::string_view(whole).substr(0, whole.size() - 16)));
@@ -88,6 +94,35 @@ TEST_F(ImatrixTest, NoPrefixOfEitherFormDoesHarm) {
     for (size_t size = 0; size < whole.size(); ++size) {
       const auto got = parsed(std::string_view(whole).substr(0, size));
       EXPECT_TRUE(got || got.error().message.find('\n') == std::string::npos);
+    }
+  }
+}
+
+TEST_F(ImatrixTest, WritesNothingItCouldNotReadBack) {
+  const auto path = folder_.path() / "m.gguf";
+  for (const int what : {0, 1, 2, 3}) {
+    ImportanceMatrix matrix = sample();
+    if (what == 0) matrix.chunks = int64_t{1} << 32;
+    if (what == 1) matrix.chunk_tokens = int64_t{1} << 40;
+    if (what == 2) matrix.entries["blk.0.attn_q.weight"].sum_squares[1] = 1e39;
+    if (what == 3) matrix.entries["blk.0.attn_q.weight"].counts[0] = std::numeric_limits<double>::quiet_NaN();
+    const Status status = write_imatrix(path, matrix);
+    ASSERT_FALSE(status.ok()) << what;
+    EXPECT_EQ(status.error().code, ErrorCode::kUnsupported);
+    EXPECT_FALSE(std::filesystem::exists(path));
+  }
+}
+
+TEST_F(ImatrixTest, RefusesPartsOfAnInput) {
+  const auto path = folder_.path() / "m.gguf";
+  for (const double count : {1e-30, .5, 1.0}) {
+    ImportanceMatrix matrix = sample();
+    matrix.entries["blk.0.attn_q.weight"].counts = {count};
+    ASSERT_TRUE(write_imatrix(path, matrix));
+    const auto got = read_imatrix(path);
+    EXPECT_EQ(got.ok(), count == 1.0) << count;
+    if (!got) {
+      EXPECT_THAT(got.error().message, HasSubstr("less than one input"));
     }
   }
 }

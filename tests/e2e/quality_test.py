@@ -201,6 +201,8 @@ class Check(Quality):
             [line] = [line for line in result.stderr.splitlines() if "hearth check" in line]
             self.assertIn("loaded with a KV cache of f32 and 2 tensors in float32 (blk.0.ffn_up.weight, ...)", line)
             self.assertNotIn("hearth check", self.hearth(*arguments, "--no-check", "--json", check=True).stderr)
+        imatrix = self.hearth("imatrix", DEVICE, self.text, "-o", self.folder / "heeds.gguf", "--chunk", 16, "--chunks", 1, check=True)
+        self.assertIn("loaded with a KV cache of f32 and 2 tensors in float32", imatrix.stderr)
 
     def test_the_first_use_starts_one_check(self):
         run = ["run", DEVICE, "--raw", "-n", 2, "-p", "dim the lights"]

@@ -36,6 +36,7 @@ class ImatrixCommand : public Command {
 
   Status run(Console& console) override {
     LoadFlags flags = load_;
+    flags.says_fallbacks = true;
     if (flags.context.empty()) flags.context = std::to_string(chunk_tokens_);
     io::ImportanceMatrix matrix;
     HEARTH_ASSIGN(const auto path, resolve_model(model_));
