@@ -29,6 +29,10 @@ runtime::RuntimeOptions runtime_options(const LoadOptions& options, int64_t cont
   return out;
 }
 
+int threads_of(const LoadOptions& options) {
+  return options.threads > 0 ? options.threads : available_cpus();
+}
+
 /// What a writer that was killed left beside `path`. Another that still writes touches its file all the time.
 void remove_stale_temporaries(const std::filesystem::path& path) {
   const auto long_ago = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
@@ -133,9 +137,10 @@ Result<OpenedModel> open_model(const std::filesystem::path& path, const PackedCa
 Result<MemoryNeed> plan_memory(const OpenedModel& opened, const LoadOptions& options) {
   HEARTH_ASSIGN(const model::ModelSpec spec, model::spec_of(opened.file));
   const int64_t weights = model::weight_bytes(opened.file, spec, options.precision);
+  const int threads = threads_of(options);
   const model::PlanFor plan = [&](int64_t context) -> Result<model::MemoryPlan> {
     HEARTH_ASSIGN(const runtime::MemoryPlan own,
-                  runtime::Runtime::plan(spec, runtime_options(options, context)));
+                  runtime::Runtime::plan(spec, runtime_options(options, context), threads));
     return model::MemoryPlan{weights, own.kv_bytes, own.scratch_bytes, context};
   };
   MemoryNeed need;
@@ -198,7 +203,7 @@ Result<std::unique_ptr<LocalModel>> LocalModel::load(OpenedModel opened, const L
     model->chat_template_status_ = fail(ErrorCode::kUnsupported, opened.name, ": ",
                                         chat_template.error().message, "; a raw prompt works (--raw)");
   }
-  model->pool_ = std::make_unique<ThreadPool>(options.threads > 0 ? options.threads : available_cpus(),
+  model->pool_ = std::make_unique<ThreadPool>(threads_of(options),
                                               options.pin_threads ? Affinity::kPinned : Affinity::kAny);
   const bool cached = options.precision == kernels::Precision::kFast && !opened.cache.file.empty() &&
                       !model::is_packed(opened.file);

@@ -46,7 +46,7 @@ std::vector<KvLayer> kv_layers(const model::ModelSpec& spec, const KvFormats& fo
   return layers;
 }
 
-int64_t Forward::scratch_bytes(const model::ModelSpec& spec, const ForwardLimits& limits) {
+int64_t Forward::activation_bytes(const model::ModelSpec& spec, const ForwardLimits& limits) {
   int64_t floats_per_row = 0;
   const auto widths = slot_widths(spec);
   for (const int64_t width : widths) floats_per_row += width;
@@ -54,6 +54,16 @@ int64_t Forward::scratch_bytes(const model::ModelSpec& spec, const ForwardLimits
   return floats_per_row * limits.max_batch_tokens * static_cast<int64_t>(sizeof(float)) +
          kernels::MatmulScratch::input_bytes(limits.max_batch_tokens,
                                              *std::max_element(widths.begin(), widths.end()));
+}
+
+int64_t Forward::attention_bytes(const model::ModelSpec& spec, std::span<const KvLayer> layers,
+                                 const ForwardLimits& limits, int threads) {
+  kernels::AttentionNeed need;
+  for (size_t i = 0; i < layers.size(); ++i) {
+    need.widen(kernels::attention_need(*layers[i].format, attention_shape(spec.layers[i]),
+                                       limits.context_tokens, limits.max_sequences, limits.max_batch_tokens));
+  }
+  return need.bytes(threads);
 }
 
 Result<std::unique_ptr<Forward>> Forward::compile(const model::Model& model, KvCache& cache, ThreadPool& pool,
@@ -84,7 +94,7 @@ Result<std::unique_ptr<Forward>> Forward::compile(const model::Model& model, KvC
              rows.sin.reserve(rows.pairs * limits.max_batch_tokens);
   }
   if (!enough) {
-    return fail(ErrorCode::kTooLarge, "no memory for ", scratch_bytes(model.spec(), limits) / (1 << 20),
+    return fail(ErrorCode::kTooLarge, "no memory for ", activation_bytes(model.spec(), limits) / (1 << 20),
                 " MiB of activations; ask for a smaller batch");
   }
   for (size_t i = 0; i < model.spec().layers.size(); ++i) forward->compile_layer(model, i);

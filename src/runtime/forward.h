@@ -31,7 +31,10 @@ class Forward {
   static Result<std::unique_ptr<Forward>> compile(const model::Model& model, KvCache& cache, ThreadPool& pool,
                                                   const ForwardLimits& limits);
   /// Bytes of the activation buffers.
-  static int64_t scratch_bytes(const model::ModelSpec& spec, const ForwardLimits& limits);
+  static int64_t activation_bytes(const model::ModelSpec& spec, const ForwardLimits& limits);
+  /// Bytes of the buffers of attention at their largest.
+  static int64_t attention_bytes(const model::ModelSpec& spec, std::span<const KvLayer> layers,
+                                 const ForwardLimits& limits, int threads);
 
   /// Empties the batch.
   void begin();

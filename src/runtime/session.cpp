@@ -74,11 +74,12 @@ Error not_open(SeqId sequence) { return fail(ErrorCode::kUsage, "sequence ", seq
 Runtime::Runtime(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Runtime::~Runtime() = default;
 
-Result<MemoryPlan> Runtime::plan(const model::ModelSpec& spec, const RuntimeOptions& options) {
+Result<MemoryPlan> Runtime::plan(const model::ModelSpec& spec, const RuntimeOptions& options, int threads) {
   HEARTH_ASSIGN(const std::vector<KvLayer> layers, check_options(options, spec));
   MemoryPlan plan;
   plan.kv_bytes = KvCache::reserved_bytes(layers, cache_options(options));
-  plan.scratch_bytes = Forward::scratch_bytes(spec, forward_limits(options)) +
+  plan.scratch_bytes = Forward::activation_bytes(spec, forward_limits(options)) +
+                       Forward::attention_bytes(spec, layers, forward_limits(options), threads) +
                        spec.hp.vocab * options.max_sequences * static_cast<int64_t>(sizeof(float));
   return plan;
 }

@@ -66,8 +66,9 @@ class Runtime {
   /// Errors: kUsage (an option out of range, unknown kv_format), kTooLarge (no memory for the cache).
   static Result<std::unique_ptr<Runtime>> create(const model::Model& model, ThreadPool& pool,
                                                  const RuntimeOptions& options);
-  /// What create would need, without allocating anything. Errors as create.
-  static Result<MemoryPlan> plan(const model::ModelSpec& spec, const RuntimeOptions& options);
+  /// What create would need, and all calls of forward, on a pool of so many threads, without allocating
+  /// anything. Errors as create.
+  static Result<MemoryPlan> plan(const model::ModelSpec& spec, const RuntimeOptions& options, int threads);
   ~Runtime();
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;

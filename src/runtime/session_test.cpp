@@ -330,12 +330,12 @@ TEST_F(RuntimeErrors, SenselessOptions) {
   for (const char* kv : {"int3", "", "f16,", "f16,windowed=", "f16,full=int8", "f16,windowed=int8,"}) {
     EXPECT_EQ(code({.kv_format = kv}), ErrorCode::kUsage) << kv;
   }
-  const auto plan = Runtime::plan(model_.model->spec(), {.context_tokens = 640, .max_sequences = 1});
+  const auto plan = Runtime::plan(model_.model->spec(), {.context_tokens = 640, .max_sequences = 1}, 2);
   ASSERT_TRUE(plan);
   EXPECT_EQ(plan->kv_bytes,
             6 * 640 * 2 * (12 + 16) * 2);  // layers, tokens, heads, k and v padded to whole vectors, half
-  const auto bytes =
-      Runtime::plan(model_.model->spec(), {.context_tokens = 640, .max_sequences = 1, .kv_format = "int8"});
+  const auto bytes = Runtime::plan(model_.model->spec(),
+                                   {.context_tokens = 640, .max_sequences = 1, .kv_format = "int8"}, 2);
   ASSERT_TRUE(bytes);
   EXPECT_EQ(bytes->kv_bytes, 6 * 640 * 2 * (12 + 16 + 8));  // and two scales
 }

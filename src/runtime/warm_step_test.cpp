@@ -1,6 +1,6 @@
 // A warm decode step allocates nothing and takes no lock, for every weight format: malloc and friends and the
-// mutex of this test binary count. Under sanitizers, which bring their own malloc, the test says so and is
-// skipped.
+// mutex of this test binary count. And a runtime takes the memory that its plan says. Under sanitizers, which
+// bring their own malloc, the tests say so and are skipped.
 #include <gtest/gtest.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -32,9 +32,12 @@ namespace {
 std::atomic<bool> g_counting{false};
 std::atomic<int> g_allocations{0};
 std::atomic<int> g_locks{0};
+std::atomic<int64_t> g_bytes{0};
 
-void count(std::atomic<int>& counter) {
-  if (g_counting.load(std::memory_order_relaxed)) counter.fetch_add(1, std::memory_order_relaxed);
+void count(std::atomic<int>& counter, size_t bytes = 0) {
+  if (!g_counting.load(std::memory_order_relaxed)) return;
+  counter.fetch_add(1, std::memory_order_relaxed);
+  g_bytes.fetch_add(static_cast<int64_t>(bytes), std::memory_order_relaxed);
 }
 }  // namespace
 
@@ -45,19 +48,19 @@ void* __libc_realloc(void*, size_t);
 void* __libc_memalign(size_t, size_t);
 
 void* malloc(size_t bytes) {
-  count(g_allocations);
+  count(g_allocations, bytes);
   return __libc_malloc(bytes);
 }
 void* calloc(size_t n, size_t bytes) {
-  count(g_allocations);
+  count(g_allocations, n * bytes);
   return __libc_calloc(n, bytes);
 }
 void* realloc(void* p, size_t bytes) {
-  count(g_allocations);
+  count(g_allocations, bytes);
   return __libc_realloc(p, bytes);
 }
 void* aligned_alloc(size_t alignment, size_t bytes) {
-  count(g_allocations);
+  count(g_allocations, bytes);
   return __libc_memalign(alignment, bytes);
 }
 int pthread_mutex_lock(pthread_mutex_t* mutex) {
@@ -118,6 +121,49 @@ void expect_no_allocation(const char* kv_format) {
     EXPECT_EQ(g_allocations, 0) << format->name;
     EXPECT_EQ(g_locks, 0) << format->name;
   }
+}
+
+/// The worst calls: short pieces of every sequence at the end of a full context, whose work is cut by
+/// segments.
+TEST(MemoryPlan, IsWhatIsTaken) {
+  constexpr int kThreads = 2;
+  constexpr int64_t kContext = 2048;
+  constexpr int32_t kSequences = 4;
+  ThreadPool pool(kThreads);
+  const TestModel model = make_test_model({.arch = std::string(model::arch_registry()[0]->name),
+                                           .layers = 1,
+                                           .dim = 64,
+                                           .heads = 8,
+                                           .kv_heads = 4,
+                                           .head_dim = 128,
+                                           .ffn_dim = 64,
+                                           .precision = kernels::Precision::kFast},
+                                          pool);
+  const RuntimeOptions options = {.context_tokens = kContext,
+                                  .cache_tokens = kContext * kSequences,
+                                  .max_sequences = kSequences,
+                                  .max_batch_tokens = 96,
+                                  .kv_format = "f16"};
+  const MemoryPlan plan = Runtime::plan(model.model->spec(), options, kThreads).value();
+  g_bytes = 0;  // all that is asked for; what is given back is little
+  g_counting = true;
+  const auto runtime = Runtime::create(*model.model, pool, options).value();
+  const auto tokens = random_tokens(kContext, 61, 5);
+  std::vector<SequenceChunk> chunks;
+  for (int32_t i = 0; i < kSequences; ++i) {
+    const SeqId sequence = runtime->open_sequence().value();
+    const SequenceChunk prompt = {sequence, std::span(tokens).first(kContext - 24)};
+    ASSERT_TRUE(runtime->forward({&prompt, 1}));
+    chunks.push_back({sequence, std::span(tokens).last(24)});
+  }
+  const int64_t filled = g_bytes;
+  ASSERT_TRUE(runtime->forward(chunks));
+  g_counting = false;
+  const auto taken = static_cast<double>(g_bytes.load());
+  EXPECT_GT(g_bytes, filled + (1 << 20)) << "these calls take more than any before";
+  const auto planned = static_cast<double>(plan.kv_bytes + plan.scratch_bytes);
+  EXPECT_LT(taken, 1.03 * planned) << "lists of pages and of steps are not planned";
+  EXPECT_GT(taken, 0.98 * planned);
 }
 
 TEST(WarmStep, AllocatesNothingAndTakesNoLock) {

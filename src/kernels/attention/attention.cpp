@@ -21,6 +21,30 @@ constexpr int32_t kTileRows = 48;         // query rows that share a walk over t
 constexpr int64_t kInlineWork = 1 << 17;  // multiply-adds that are not worth waking another thread for
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t segment_of(int64_t page) { return page / kSegmentPages; }
+
+/// How the queries of a shape are cut and laid out.
+struct Tiling {
+  Tiling(const KvFormat& format, const AttentionShape& shape)
+      : stride(padded_dim(shape.dims.dim_v)),
+        query_floats(format.query_bytes(shape.dims) / static_cast<int64_t>(sizeof(float))),
+        tokens(std::max(1, kTileRows / shape.group)),
+        rows(tokens * shape.group) {}
+
+  /// Queries, scores, and the states and accumulators of a segment and of the whole.
+  int64_t workspace_floats() const { return rows * (query_floats + kPageTokens + 2 * (stride + 2)); }
+  /// State and accumulator of one query row.
+  int64_t partial_row_floats() const { return stride + 2; }
+
+  int64_t stride;
+  int64_t query_floats;
+  int32_t tokens;
+  int32_t rows;
+};
+
+/// Contexts grow token by token: growing by half again keeps most steps free of allocations even without a
+/// reserve.
+int64_t with_room_to_grow(int64_t partial_floats) { return partial_floats + partial_floats / 2; }
 
 /// Where everything about one input of the call is in the task list and the buffers.
 struct InputPlan {
@@ -63,10 +87,10 @@ struct AttentionScratch::Impl {
     workspace_floats = std::max(workspace_floats, floats);
     const auto wanted = static_cast<size_t>(workspace_count * workspace_floats);
     if (workspaces.size() < wanted) workspaces.resize(wanted);
-    // Contexts grow token by token: growing by half again keeps most steps free of allocations even without a
-    // reserve.
-    const auto partial_size = static_cast<size_t>(partial_floats);
-    if (partials.size() < partial_size) partials.resize(partial_size + partial_size / 2);
+    if (static_cast<int64_t>(partials.size()) < partial_floats) {
+      partials = {};  // first, so that both are never there
+      partials.resize(static_cast<size_t>(with_room_to_grow(partial_floats)));
+    }
     if (n_counters > counter_capacity) {
       counters = std::make_unique<std::atomic<int32_t>[]>(static_cast<size_t>(n_counters));
       counter_capacity = n_counters;
@@ -76,6 +100,33 @@ struct AttentionScratch::Impl {
 
 AttentionScratch::AttentionScratch() : impl_(std::make_unique<Impl>()) {}
 AttentionScratch::~AttentionScratch() = default;
+
+int64_t AttentionScratch::bytes() const {
+  return static_cast<int64_t>((impl_->partials.capacity() + impl_->workspaces.capacity()) * sizeof(float)) +
+         impl_->counter_capacity * static_cast<int64_t>(sizeof(int32_t));
+}
+
+AttentionNeed attention_need(const KvFormat& format, const AttentionShape& shape, int64_t context_tokens,
+                             int64_t sequences, int64_t tokens) {
+  const Tiling tiling(format, shape);
+  const int64_t segments = segment_of(ceil_div(context_tokens, kPageTokens) - 1) + 1;
+  const int64_t cut_by_segments = std::min(tokens, sequences * tiling.tokens);
+  return {tiling.workspace_floats(),
+          cut_by_segments * segments * shape.kv_heads * shape.group * tiling.partial_row_floats(),
+          sequences * shape.kv_heads};
+}
+
+void AttentionNeed::widen(const AttentionNeed& other) {
+  workspace_floats = std::max(workspace_floats, other.workspace_floats);
+  partial_floats = std::max(partial_floats, other.partial_floats);
+  counters = std::max(counters, other.counters);
+}
+
+int64_t AttentionNeed::bytes(int threads) const {
+  return (threads * workspace_floats + with_room_to_grow(partial_floats)) *
+             static_cast<int64_t>(sizeof(float)) +
+         counters * static_cast<int64_t>(sizeof(int32_t));
+}
 
 namespace {
 
@@ -89,26 +140,24 @@ struct Partial {
 class Attend {
  public:
   Attend(const KvFormat& format, const AttentionShape& shape, AttentionScratch::Impl& scratch, Isa isa)
-      : shape_(shape), kernels_(format.kernels(isa)), step_(softmax_step(isa)), scratch_(scratch) {
-    stride_ = padded_dim(shape.dims.dim_v);
-    query_floats_ = format.query_bytes(shape.dims) / static_cast<int64_t>(sizeof(float));
-    tile_tokens_ = std::max(1, kTileRows / shape.group);
-    tile_rows_ = tile_tokens_ * shape.group;
-  }
+      : shape_(shape),
+        kernels_(format.kernels(isa)),
+        step_(softmax_step(isa)),
+        scratch_(scratch),
+        tiling_(format, shape),
+        stride_(tiling_.stride),
+        query_floats_(tiling_.query_floats),
+        tile_tokens_(tiling_.tokens) {}
 
   void plan(std::span<const AttentionInput> inputs, int threads);
   int64_t tasks() const { return tasks_; }
   int64_t work() const { return work_; }
   void run(int64_t task) const;
-  void reserve(int64_t context_tokens, int64_t sequences, int threads);
 
  private:
-  /// Queries, scores, and the states and accumulators of a segment and of the whole.
-  int64_t workspace_floats() const { return tile_rows_ * (query_floats_ + kPageTokens + 2 * (stride_ + 2)); }
   int64_t first_visible(int64_t position) const {
     return shape_.window > 0 ? std::max<int64_t>(0, position - shape_.window + 1) : 0;
   }
-  static int64_t segment_of(int64_t page) { return page / kSegmentPages; }
 
   void load_queries(const InputPlan& plan, int64_t head, int64_t token, int64_t tokens, float* q) const;
   void walk(const InputPlan& plan, int64_t head, int64_t token, int64_t tokens, int64_t first_page,
@@ -124,10 +173,10 @@ class Attend {
   const PageKernels& kernels_;
   SoftmaxStep step_;
   AttentionScratch::Impl& scratch_;
+  Tiling tiling_;
   int64_t stride_;
   int64_t query_floats_;
   int32_t tile_tokens_;
-  int32_t tile_rows_;
   int64_t tasks_ = 0;
   int64_t work_ = 0;
 };
@@ -149,7 +198,7 @@ void Attend::plan(std::span<const AttentionInput> inputs, int threads) {
     p.tasks_per_head = p.tiles;
     if (p.tiles == 1) {
       p.tasks_per_head = segments;
-      p.partial_stride = input.tokens * shape_.group * (stride_ + 2);
+      p.partial_stride = input.tokens * shape_.group * tiling_.partial_row_floats();
       p.partial_offset = partial_floats;
       partial_floats += p.partial_stride * segments * shape_.kv_heads;
       p.counter_offset = counters;
@@ -160,7 +209,7 @@ void Attend::plan(std::span<const AttentionInput> inputs, int threads) {
              (shape_.dims.dim_k + stride_);
     scratch_.plans.push_back(p);
   }
-  scratch_.reserve(threads, workspace_floats(), partial_floats, counters);
+  scratch_.reserve(threads, tiling_.workspace_floats(), partial_floats, counters);
   for (const InputPlan& p : scratch_.plans) {
     if (p.tiles > 1) continue;
     for (int64_t h = 0; h < shape_.kv_heads; ++h) {
@@ -168,14 +217,6 @@ void Attend::plan(std::span<const AttentionInput> inputs, int threads) {
           static_cast<int32_t>(p.tasks_per_head), std::memory_order_relaxed);
     }
   }
-}
-
-void Attend::reserve(int64_t context_tokens, int64_t sequences, int threads) {
-  const int64_t segments = segment_of(ceil_div(context_tokens, kPageTokens) - 1) + 1;
-  scratch_.plans.reserve(static_cast<size_t>(sequences));
-  scratch_.reserve(threads, workspace_floats(),
-                   sequences * segments * shape_.kv_heads * shape_.group * (stride_ + 2),
-                   sequences * shape_.kv_heads);
 }
 
 void Attend::run(int64_t task) const {
@@ -344,7 +385,9 @@ void Attend::run_segment(const InputPlan& plan, int64_t head, int64_t segment, f
 
 void AttentionScratch::reserve(const KvFormat& format, const AttentionShape& shape, int64_t context_tokens,
                                int64_t sequences, int threads) {
-  Attend(format, shape, *impl_, Isa::kScalar).reserve(context_tokens, sequences, threads);
+  const AttentionNeed need = attention_need(format, shape, context_tokens, sequences, sequences);
+  impl_->plans.reserve(static_cast<size_t>(sequences));
+  impl_->reserve(threads, need.workspace_floats, need.partial_floats, need.counters);
 }
 
 void attend(const KvFormat& format, const AttentionShape& shape, std::span<const AttentionInput> inputs,

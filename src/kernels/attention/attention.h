@@ -42,6 +42,19 @@ struct AttentionInput {
   std::span<const int32_t> blocks;
 };
 
+/// How large the buffers of attend() get; of several shapes, the largest of each.
+struct AttentionNeed {
+  int64_t workspace_floats = 0;  // of each thread
+  int64_t partial_floats = 0;
+  int64_t counters = 0;
+
+  void widen(const AttentionNeed& other);
+  int64_t bytes(int threads) const;
+};
+/// For calls with up to `tokens` new tokens of `sequences` sequences together, in contexts of context_tokens.
+AttentionNeed attention_need(const KvFormat& format, const AttentionShape& shape, int64_t context_tokens,
+                             int64_t sequences, int64_t tokens);
+
 /// Reusable buffers. Grows on first use; a call of a size seen before does not allocate.
 class AttentionScratch {
  public:
@@ -51,6 +64,8 @@ class AttentionScratch {
   /// allocates.
   void reserve(const KvFormat& format, const AttentionShape& shape, int64_t context_tokens, int64_t sequences,
                int threads);
+  /// Taken now.
+  int64_t bytes() const;
 
   struct Impl;
   Impl& impl() { return *impl_; }

@@ -101,15 +101,8 @@ class PrepareStep final : public Step {
 
 class AttendStep final : public Step {
  public:
-  explicit AttendStep(const MixerContext& context) : kv_layer_(context.kv_layer) {
-    const model::LayerSpec& spec = *context.spec;
-    shape_.kv_heads = static_cast<int32_t>(spec.n_kv_heads);
-    shape_.group = static_cast<int32_t>(spec.n_heads / spec.n_kv_heads);
-    shape_.dims = {static_cast<int32_t>(spec.head_dim_k), static_cast<int32_t>(spec.head_dim_v)};
-    shape_.scale = spec.attention_scale;
-    shape_.softcap = spec.attention_softcap;
-    shape_.window = spec.window;
-  }
+  explicit AttendStep(const MixerContext& context)
+      : shape_(attention_shape(*context.spec)), kv_layer_(context.kv_layer) {}
 
   Phase phase() const override { return Phase::kAttention; }
   void run(Frame& frame) const override {
@@ -145,6 +138,15 @@ class AttendStep final : public Step {
 };
 
 }  // namespace
+
+kernels::AttentionShape attention_shape(const model::LayerSpec& spec) {
+  return {.kv_heads = static_cast<int32_t>(spec.n_kv_heads),
+          .group = static_cast<int32_t>(spec.n_heads / spec.n_kv_heads),
+          .dims = {static_cast<int32_t>(spec.head_dim_k), static_cast<int32_t>(spec.head_dim_v)},
+          .scale = spec.attention_scale,
+          .softcap = spec.attention_softcap,
+          .window = spec.window};
+}
 
 void append_attention(const MixerContext& context, StepList& steps) {
   const model::Layer& w = *context.weights;

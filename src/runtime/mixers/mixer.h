@@ -20,6 +20,9 @@ struct MixerContext {
   const model::RopeTable* rope = nullptr;
 };
 
+/// The attention of a layer, as the kernels take it.
+kernels::AttentionShape attention_shape(const model::LayerSpec& spec);
+
 /// Softmax attention over the KV cache.
 void append_attention(const MixerContext& context, StepList& steps);
 
