@@ -53,6 +53,10 @@ double magnitude_sum(const std::vector<double>& x) {
   return sum;
 }
 
+struct alignas(64) CacheLine {
+  std::byte bytes[64];
+};
+
 /// Keys and values of one sequence: as contiguous floats and in pages with shuffled block numbers.
 struct Case {
   const KvFormat* format;
@@ -60,7 +64,7 @@ struct Case {
   int64_t tokens;
   std::vector<float> q, k, v;             // (tokens, heads or kv_heads, dim)
   std::vector<float> stored_k, stored_v;  // what the pages made of k and v
-  std::vector<std::byte> pages;
+  std::vector<CacheLine> pages;           // aligned as the real ones are
   std::vector<int32_t> blocks;
   int64_t head_bytes, block_bytes;
 
@@ -85,7 +89,10 @@ struct Case {
     for (int64_t i = 0; i < n_pages; ++i)
       blocks.push_back(static_cast<int32_t>((i * 7 + 3) % (n_pages * 7 + 1)));
     const int64_t highest = *std::max_element(blocks.begin(), blocks.end());
-    pages.assign(static_cast<size_t>((highest + 1) * block_bytes), std::byte{0xff});
+    CacheLine untouched;
+    std::memset(&untouched, 0xff, sizeof(untouched));
+    EXPECT_EQ(head_bytes % 64, 0);
+    pages.assign(static_cast<size_t>((highest + 1) * block_bytes / 64), untouched);
   }
 
   void write(int64_t first, int64_t end, Isa isa) {
@@ -93,7 +100,7 @@ struct Case {
       for (int32_t h = 0; h < shape.kv_heads; ++h) {
         const int64_t row = t * shape.kv_heads + h;
         std::byte* page =
-            pages.data() + blocks[static_cast<size_t>(t / kPageTokens)] * block_bytes + h * head_bytes;
+            pages.data()->bytes + blocks[static_cast<size_t>(t / kPageTokens)] * block_bytes + h * head_bytes;
         format->kernels(isa).write(page, shape.dims, static_cast<int32_t>(t % kPageTokens), 1,
                                    k.data() + row * shape.dims.dim_k, 0, v.data() + row * shape.dims.dim_v,
                                    0);
@@ -114,7 +121,7 @@ struct Case {
             .out_stride = out_width(),
             .tokens = count,
             .position = first,
-            .pages = pages.data(),
+            .pages = pages.data()->bytes,
             .block_bytes = block_bytes,
             .head_bytes = head_bytes,
             .blocks = blocks};
@@ -269,6 +276,34 @@ TEST_P(AttentionTest, SinksJoinTheSoftmax) {
     c.check(whole);
     EXPECT_EQ(prefill(c, 1), whole);
   }
+}
+
+TEST_P(AttentionTest, SinksOfEveryHeadSizeGroupAndCap) {
+  const std::vector<float> sinks = {2, -1, 0, 1, 5, -40, 60, 0.25f};
+  for (const PageDims dims : {PageDims{64, 64}, {80, 80}, {128, 128}, {20, 12}}) {
+    for (const float softcap : {0.0f, 5.0f}) {
+      for (const int32_t group : {1, 4}) {
+        AttentionShape shape = shape_of(2, group, dims, softcap, 0);
+        shape.sinks = sinks.data();
+        Case c(format_, shape, 150, 9);
+        const auto whole = prefill(c, 150);
+        c.check(whole);
+        EXPECT_EQ(prefill(c, 1), whole);
+      }
+    }
+  }
+}
+
+TEST_P(AttentionTest, ASinkOfNothingIsNoneAndAHugeOneTakesAll) {
+  const AttentionShape without = shape_of(1, 2, {16, 16}, 0, 0);
+  Case none(format_, without, 100, 11);
+  const auto want = prefill(none, 100);
+  const std::vector<float> sinks = {-std::numeric_limits<float>::infinity(), 1e30f};
+  AttentionShape shape = without;
+  shape.sinks = sinks.data();
+  Case c(format_, shape, 100, 11);
+  const auto got = prefill(c, 100);
+  for (size_t i = 0; i < got.size(); ++i) ASSERT_EQ(got[i], i / 16 % 2 == 0 ? want[i] : 0.0f) << i;
 }
 
 TEST_P(AttentionTest, ANonFiniteKeyPoisonsWhoeverSeesItAndNobodyElse) {

@@ -64,8 +64,8 @@ HEARTH_TARGET_AVX2 void rope_interleaved(float* x, const float* cos, const float
   for (; i < pairs; ++i) {
     const float a = x[2 * i];
     const float b = x[2 * i + 1];
-    x[2 * i] = a * cos[i] - b * sin[i];
-    x[2 * i + 1] = b * cos[i] + a * sin[i];
+    x[2 * i] = std::fma(a, cos[i], -(b * sin[i]));  // as above, to the bit
+    x[2 * i + 1] = std::fma(b, cos[i], a * sin[i]);
   }
 }
 

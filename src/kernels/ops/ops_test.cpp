@@ -50,6 +50,19 @@ TEST_P(OpsTest, RmsNorm) {
   }
 }
 
+TEST_P(OpsTest, RopeOfAPairDoesNotDependOnItsPlace) {
+  const auto pair = random_row(rng_, 2);
+  constexpr size_t kPairs = 15;  // whole vectors and tails of every length
+  const std::vector<float> cos(kPairs, std::cos(0.7f));
+  const std::vector<float> sin(kPairs, std::sin(0.7f));
+  for (const bool neox : {false, true}) {
+    std::vector<float> x(2 * kPairs);
+    for (size_t i = 0; i < x.size(); ++i) x[i] = pair[neox ? i / kPairs : i % 2];
+    (neox ? ops_.rope_neox : ops_.rope_interleaved)(x.data(), cos.data(), sin.data(), kPairs);
+    for (size_t i = 0; i < x.size(); ++i) EXPECT_EQ(x[i], x[neox ? i / kPairs * kPairs : i % 2]) << i;
+  }
+}
+
 TEST_P(OpsTest, Rope) {
   for (int64_t pairs : {1, 2, 3, 4, 5, 8, 12, 20, 32, 48, 64, 100}) {
     for (bool neox : {false, true}) {
