@@ -76,6 +76,7 @@ int main(int argc, char** argv) {
   std::vector<Size> sizes;
   for (const int32_t group : {1, 2, 4, 8}) sizes.push_back({group, 128, 8191, 1});
   for (const int32_t dim : {64, 80, 96, 256}) sizes.push_back({2, dim, 8191, 1});
+  sizes.push_back({3, 64, 8191, 1});  // SmolLM2-135M
   for (const int32_t dim : {64, 80, 96, 128, 256}) sizes.push_back({2, dim, 3840, 256});
   sizes.push_back({4, 64, 3840, 256});
   for (const KvFormat* format : kv_formats()) {

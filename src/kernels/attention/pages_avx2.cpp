@@ -128,6 +128,34 @@ void read(const std::byte* page, PageDims dims, int32_t slot, float* k, float* v
 /// other takes.
 constexpr int fetch_lines(int n) { return n >= 8 ? 2 : 1; }
 
+/// acc[r][j] += rows[r] * columns[j], eight lanes of each column. What is kept in registers beside the sums
+/// is one operand of the shorter side each, and one more: with all of the longer side they would not suffice.
+template <int R, int N, typename T>
+HEARTH_INLINE_AVX2 void add_products(const float* rows, int64_t row_stride, const T* columns,
+                                     int64_t column_stride, __m256 (&acc)[R][N]) {
+  if constexpr (R < N) {
+    __m256 row[R];
+    HEARTH_UNROLL
+    for (int r = 0; r < R; ++r) row[r] = _mm256_broadcast_ss(rows + r * row_stride);
+    HEARTH_UNROLL
+    for (int j = 0; j < N; ++j) {
+      const __m256 column = load8(columns + j * column_stride);
+      HEARTH_UNROLL
+      for (int r = 0; r < R; ++r) acc[r][j] = _mm256_fmadd_ps(row[r], column, acc[r][j]);
+    }
+  } else {
+    __m256 column[N];
+    HEARTH_UNROLL
+    for (int j = 0; j < N; ++j) column[j] = load8(columns + j * column_stride);
+    HEARTH_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const __m256 row = _mm256_broadcast_ss(rows + r * row_stride);
+      HEARTH_UNROLL
+      for (int j = 0; j < N; ++j) acc[r][j] = _mm256_fmadd_ps(row, column[j], acc[r][j]);
+    }
+  }
+}
+
 /// Scores of R rows against N groups of 8 keys that start at `keys`.
 template <int R, int N, typename T>
 HEARTH_INLINE_AVX2 void score_tile(const T* keys, int32_t dim, const float* q, float* out, Fetch& fetch) {
@@ -140,15 +168,7 @@ HEARTH_INLINE_AVX2 void score_tile(const T* keys, int32_t dim, const float* q, f
   const int64_t group_stride = int64_t{kKeyGroup} * dim;
   for (int32_t d = 0; d < dim; ++d) {
     fetch.step<fetch_lines(N)>();
-    __m256 key[N];
-    HEARTH_UNROLL
-    for (int g = 0; g < N; ++g) key[g] = load8(keys + g * group_stride + d * kKeyGroup);
-    HEARTH_UNROLL
-    for (int r = 0; r < R; ++r) {
-      const __m256 query = _mm256_broadcast_ss(q + r * dim + d);
-      HEARTH_UNROLL
-      for (int g = 0; g < N; ++g) acc[r][g] = _mm256_fmadd_ps(query, key[g], acc[r][g]);
-    }
+    add_products<R, N>(q + d, dim, keys + d * kKeyGroup, group_stride, acc);
   }
   HEARTH_UNROLL
   for (int r = 0; r < R; ++r) {
@@ -217,15 +237,7 @@ HEARTH_INLINE_AVX2 void value_tile(const T* values, int32_t stride, const float*
   }
   for (int32_t slot = 0; slot < slots; ++slot) {
     fetch.step<fetch_lines(N)>();
-    __m256 value[N];
-    HEARTH_UNROLL
-    for (int j = 0; j < N; ++j) value[j] = load8(values + int64_t{slot} * stride + j * kLanes);
-    HEARTH_UNROLL
-    for (int r = 0; r < R; ++r) {
-      const __m256 weight = _mm256_broadcast_ss(p + r * kPageTokens + slot);
-      HEARTH_UNROLL
-      for (int j = 0; j < N; ++j) acc[r][j] = _mm256_fmadd_ps(weight, value[j], acc[r][j]);
-    }
+    add_products<R, N>(p + slot, kPageTokens, values + int64_t{slot} * stride, kLanes, acc);
   }
   HEARTH_UNROLL
   for (int r = 0; r < R; ++r) {

@@ -72,6 +72,13 @@ struct FloatPanel {
       HEARTH_UNROLL for (int i = 0; i < N; ++i) sums[p][i] = _mm256_setzero_ps();
     }
     for (int64_t k = 0; k < cols; ++k, w += kPanelRows * kBytes, ++x) {
+      if constexpr (N == 1) {  // one panel's weights after another: all at once would not fit the registers
+        const __m256 value = _mm256_broadcast_ss(x);
+        HEARTH_UNROLL for (int p = 0; p < P; ++p) {
+          sums[p][0] = _mm256_fmadd_ps(Element::load(w + p * job.panel_bytes), value, sums[p][0]);
+        }
+        continue;
+      }
       __m256 weights[P];
       HEARTH_UNROLL for (int p = 0; p < P; ++p) weights[p] = Element::load(w + p * job.panel_bytes);
       HEARTH_UNROLL for (int i = 0; i < N; ++i) {
