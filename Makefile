@@ -13,7 +13,7 @@ BENCH_PACKAGES := libbenchmark-dev nodejs npm
 GOLDEN_PACKAGES := python3-venv
 CLANG_PACKAGES := clang libclang-rt-14-dev
 
-.PHONY: help deps build demo test test-asan test-tsan test-clang test-aarch64 bench bench-gate fuzz goldens clean format tidy
+.PHONY: help deps build demo test test-asan test-tsan test-clang test-aarch64 bench bench-quick bench-gate fuzz goldens clean format tidy
 .DEFAULT_GOAL := help
 
 help:
@@ -21,7 +21,8 @@ help:
 	@echo "make test     build with warnings as errors and run every test suite"
 	@echo "make build    build/release/hearth"
 	@echo "make deps     install the Debian packages hearth needs (apt; sudo when not root)"
-	@echo "make bench    microbenchmarks, and prefill/decode against llama.cpp on the same files (BENCH=\"--suite all\": everything)"
+	@echo "make bench    microbenchmarks, then all suites against the peers on the same files, into docs/benchmarks.md (BENCH=\"--estimate\": how long)"
+	@echo "make bench-quick  the same for a few small models, in some minutes, printed only"
 	@echo "make bench-gate  fail when this tree is 10% slower than what it branched from (GATE=\"--base REF\")"
 	@echo "make fuzz     every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) under ASan and UBSan"
 	@echo "make goldens  regenerate golden data with the reference implementations (Python)"
@@ -82,6 +83,10 @@ fuzz: deps
 bench: build
 	$(call install_packages,$(BENCH_PACKAGES))
 	@bench/run.sh $(BENCH)
+
+bench-quick: build
+	$(call install_packages,$(BENCH_PACKAGES))
+	@bench/run.sh --quick $(BENCH)
 
 bench-gate: deps
 	@python3 bench/gate.py $(GATE)

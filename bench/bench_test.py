@@ -4,10 +4,12 @@
 Usage: bench_test.py HEARTH
 """
 import json
+import os
 import pathlib
 import stat
 import sys
 import tempfile
+import threading
 import unittest
 import xml.etree.ElementTree as xml
 
@@ -59,6 +61,10 @@ class Report(unittest.TestCase):
         for svg in files.values():
             xml.fromstring(svg)
 
+    def test_threads_are_compared_with_one(self):
+        self.put("threads-a", result("threads", [{"hearth, one thread": answers(100, 10), "hearth": answers(190, 18), "hearth, a core taken": answers(150, 14)}]))
+        self.assertIn("| 10.0 | 18.0 | 1.80 | 14.0 | 1.40 | 100.0 | 190.0 | 1.90 | 150.0 | 1.50 |", report.update(self.folder / "results"))
+
     def test_what_people_wrote_stays(self):
         self.put("speed-a", result("speed", [{"hearth": answers(3, 2)}]))
         page = self.folder / "docs" / "benchmarks.md"
@@ -107,6 +113,24 @@ class Sides(unittest.TestCase):
         self.assertEqual(out, "done\n")
         self.assertGreater(seconds, 0.2)
         self.assertGreater(rss, 60 << 20)
+
+    def test_a_core_is_taken_only_while_it_is_asked_for(self):
+        seen = []
+
+        class Side:
+            name = "hearth"
+
+            def measure(self, request):
+                children = pathlib.Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()
+                seen.append((request["threads"], [os.sched_getaffinity(int(child)) for child in children]))
+                return {}
+
+        last = {max(os.sched_getaffinity(0))}
+        for threads, taken in ((1, False), (2, True), (2, False)):
+            sides.Variant(Side(), threads, taken).measure({"threads": 9})
+        self.assertEqual(seen, [(1, []), (2, [last]), (2, [])])
+        names = [sides.Variant(Side(), *how).name for how in ((1, False), (2, False), (2, True))]
+        self.assertEqual(names, ["hearth, one thread", "hearth", "hearth, a core taken"])
 
     def test_a_failure_says_why(self):
         with self.assertRaisesRegex(sides.Failed, "status 3: broken"):

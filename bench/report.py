@@ -101,6 +101,24 @@ def batch_table(results):
                   "ratio together"], rows)
 
 
+def threads_table(results):
+    head = ["shape", "type", "engine"]
+    for what in ("decode", "prefill"):
+        head += [f"{what}: one thread tok/s", "two", "times", "two, a core taken", "over one thread's"]
+    rows = []
+    for r in results:
+        for side in ("hearth", PEER):
+            row = [r["shape"], r["type"], side]
+            for what in ("decode", "prefill"):
+                one, two, taken = (median(r, side + variant, f"{what}_tokens_per_s") for variant in (", one thread", "", ", a core taken"))
+                times = lambda value, one=one: cell(value / one if value and one else None, 2)
+                row += [cell(one), cell(two), times(two), cell(taken), times(taken)]
+            if side == "hearth" or any(values(r, side, "decode_tokens_per_s")):
+                rows.append(row)
+    return table(head, rows) + "\nA core is taken by another process that computes all the time on one of the two; with an equal share of that core for each, " \
+                               "1.5 times one thread's speed would be what can be had.\n"
+
+
 def single_table(key, what, digits, scale=1.0, memory=False):
     def make(results):
         head = ["shape", "type", f"hearth {what}", f"{PEER} {what}", "hearth's share of it", *(["hearth peak MiB", f"{PEER} peak MiB"] if memory else [])]
@@ -144,6 +162,7 @@ def peers_table(results):
 
 TABLES = {"speed": ("Prefill and decode from an empty context", speed_table), "depth": ("With a long context", depth_table),
           "batch": ("Sequences decoded together", batch_table),
+          "threads": ("Threads, and a core that another process takes", threads_table),
           "first_token": ("From the start of the process to the first token, warm file cache", single_table("first_token_s", "ms", 0, 1000.0)),
           "memory": ("Peak memory with a context of 2,048", single_table("peak_rss_bytes", "MiB", 0, 2**-20)),
           "quantize": ("Float16 to Q4_K_M", single_table("quantize_s", "s", 1, memory=True)),

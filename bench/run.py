@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures hearth and its peers on the same random-weight files of real shapes, interleaved, and keeps every result as JSON.
 
-Usage: run.py [--suite speed,depth,...] [--models qwen3-0.6b:Q4_K_M,...] [--rounds N] [--isa avx2|native] [--estimate]
+Usage: run.py [--quick | --suite speed,depth,...] [--models qwen3-0.6b:Q4_K_M,...] [--rounds N] [--isa avx2|native] [--estimate]
               [--peer-libraries FOLDER] [--peer-python PYTHON] [--report-only] [--out docs/benchmarks.md]
 
 Suites:
@@ -9,12 +9,16 @@ Suites:
   depth       the same with 2,048 and 8,192 tokens in the context (the peer's 8,192 with the smallest model only: it takes minutes),
               hearth alone with 32,768, and how fast the context was filled
   batch       eight sequences decoded together against one
+  threads     one thread, two, and two while another process keeps one core busy
   first_token from the start of a process, with a warm file cache, to the first token after a prompt of 16
   memory      peak resident memory with a context of 2,048
   quantize    float16 to Q4_K_M
   fit         a 14B model: what doctor predicts, whether it runs (once; 9 GB of disk)
   specialist  the model in the box, and a four-bit form of it
   peers       openvino-genai and onnxruntime-genai where --peer-python has them
+
+Without --suite all of them run; --estimate says how long that takes. --quick runs a few models of some suites twice, in some minutes:
+a look at a change, not numbers to publish; its results lie apart (WORK/results-quick) and are printed only.
 
 Each round runs one side and then the other in fresh processes, so that a machine that drifts drifts for both. A case's results lie under
 WORK/results/ISA and replace the ones of before; --report-only makes the tables and plots from what lies there. --isa avx2 holds both
@@ -43,6 +47,7 @@ MODELS = {
               *(f"{shape}:{kind}" for shape in ("llama3.2-1b", "smollm2-135m", "qwen3-4b") for kind in TYPES)],
     "depth": [f"{SMALLEST}:Q4_K_M", f"{SMALLEST}:Q4_0", "llama3.2-1b:Q4_K_M", "smollm2-135m:Q8_0", "qwen3-4b:Q4_K_M"],
     "batch": [f"{SMALLEST}:Q4_K_M", f"{SMALLEST}:Q4_0"],
+    "threads": [f"{SMALLEST}:Q4_K_M", "smollm2-135m:Q8_0"],
     "first_token": ["llama3.2-1b:Q4_K_M"],
     "memory": ["llama3.2-1b:Q4_K_M"],
     "quantize": [f"{SMALLEST}:F16"],
@@ -50,7 +55,9 @@ MODELS = {
     "specialist": ["device:as shipped", "device:Q4_0"],
     "peers": [f"{SMALLEST}:Q4_0", f"{SMALLEST}:Q4_K_M", "llama3.2-1b:Q4_0"],
 }
-ROUNDS = {"speed": 5, "depth": 3, "batch": 5, "first_token": 7, "memory": 3, "quantize": 3, "fit": 2, "specialist": 5, "peers": 3}
+QUICK = {"speed": [f"{SMALLEST}:Q4_K_M", f"{SMALLEST}:Q4_0", "smollm2-135m:Q8_0"], "depth": [f"{SMALLEST}:Q4_K_M"], "batch": [f"{SMALLEST}:Q4_K_M"],
+         "threads": ["smollm2-135m:Q8_0"], "specialist": ["device:as shipped"]}
+ROUNDS = {"speed": 5, "depth": 3, "batch": 5, "threads": 5, "first_token": 7, "memory": 3, "quantize": 3, "fit": 2, "specialist": 5, "peers": 3}
 REMOVED_BYTES = 2 << 30  # model files above this are removed once measured: together they would fill a small disk
 LARGE = "qwen3-4b"  # takes most of the time: fewer rounds
 # For estimates only, two threads: matrix operations per second, weight bytes per second, and seconds per token and earlier token of one
@@ -79,7 +86,8 @@ def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--hearth", default="build/release/hearth")
     p.add_argument("--hearth-flags", default="", help="more options for `hearth bench`, e.g. '--kv f16'")
-    p.add_argument("--suite", default="speed", help="comma-separated, or 'all'")
+    p.add_argument("--suite", default="all", help="comma-separated, or 'all'")
+    p.add_argument("--quick", action="store_true", help="a look in some minutes: few suites, small models, two rounds, depth 2,048")
     p.add_argument("--models", default="", help="SHAPE:TYPE,... instead of the suite's own")
     p.add_argument("--depths", default="2048,8192,32768", help="of the depth suite")
     p.add_argument("--rounds", type=int, default=0, help="instead of the suite's own")
@@ -95,6 +103,10 @@ def arguments():
     p.add_argument("--report-only", action="store_true")
     args = p.parse_args()
     args.suites = list(MODELS) if args.suite == "all" else args.suite.split(",")
+    args.results = args.work / ("results-quick" if args.quick else "results")
+    if args.quick:
+        args.suites = [suite for suite in args.suites if suite in QUICK]
+        args.rounds, args.depths, args.out = args.rounds or 2, "2048", None
     for suite in args.suites:
         if suite not in MODELS:
             p.error(f"no suite {suite}; there are {', '.join(MODELS)}")
@@ -105,7 +117,7 @@ def cases_of(suite, args, hearth, peer, others=()):
     both = [side for side in (hearth, peer) if side]
     rounds = args.rounds or ROUNDS[suite]
     speed = {"mode": "speed", "threads": args.threads, "prompt": args.prompt, "gen": args.gen, "depth": 0}
-    for spec in args.models.split(",") if args.models else MODELS[suite]:
+    for spec in args.models.split(",") if args.models else (QUICK if args.quick else MODELS)[suite]:
         shape, kind = spec.split(":")
         times = rounds if args.rounds or shape != LARGE else min(rounds, 3)
         one = lambda request, who=both, label="", times=times: Case(suite, shape, kind, request, who, times, label, args.isa)
@@ -122,6 +134,9 @@ def cases_of(suite, args, hearth, peer, others=()):
                           times if depth <= 8192 else 1)
         elif suite == "batch":
             yield one(speed | {"prompt": 0, "sequences": 8})
+        elif suite == "threads":
+            variants = [sides.Variant(side, threads, taken) for threads, taken in ((1, False), (2, False), (2, True)) for side in both]
+            yield one(speed | {"prompt": 64, "threads": 2}, variants)
         elif suite == "first_token":
             yield one({"mode": "first_token", "threads": args.threads, "prompt": 16})
         elif suite == "memory":
@@ -149,7 +164,7 @@ def estimate(case, side, work):
     path = model_path(case.shape, case.kind, work)
     s, weights = make_model.SHAPES[case.shape], matrix_weights(case.shape)
     size = path.stat().st_size if path.exists() else (weights + s["vocab"] * s["dim"]) * (2 if case.kind == "F16" else 0.6)
-    gops, bytes_s, attention = ASSUMED.get(side.name, ASSUMED["llama.cpp"])
+    gops, bytes_s, attention = ASSUMED.get(side.name.split(",")[0], ASSUMED["llama.cpp"])
     start = 1 + size / 0.7e9
     if case.request["mode"] == "first_token":
         return start
@@ -178,7 +193,7 @@ def prepared_model(case, hearth, work):
         return path
     path = model_path(case.shape, case.kind, work)
     if not path.exists():
-        print(f"making {path.name}", file=sys.stderr)
+        tell(f"making {path.name}")
         subprocess.run([sys.executable, str(HERE / "make_model.py"), case.shape, case.kind, str(path)], check=True)
     return path
 
@@ -188,7 +203,7 @@ def request_for(side, case, model, work):
     if side.name == "onnxruntime-genai":
         folder = work / f"{case.shape}-{case.kind}-onnx"
         if not folder.exists():
-            print(f"converting {model.name} for {side.name}", file=sys.stderr)
+            tell(f"converting {model.name} for {side.name}")
             side.measure({"mode": "convert", "model": request["model"], "out": str(folder.resolve())})
         request["model"] = str(folder.resolve())
     if request["mode"] == "quantize":
@@ -205,9 +220,19 @@ def processor():
     return platform.machine()
 
 
-def measure(case, args):
+def tell(text, passing=False):
+    """A line on stderr; one that is soon out of date only where somebody watches."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="" if passing else "\n", file=sys.stderr, flush=True)
+    elif not passing:
+        print(text, file=sys.stderr, flush=True)
+
+
+def measure(case, args, where):
     """Runs the rounds; what failed is left out and told. The file is written after each round, so that a stop loses one."""
     hearth = case.sides[0]
+    minutes = case.rounds * sum(estimate(case, side, args.work) for side in case.sides) / 60
+    tell(f"{where} {case.name}: {case.rounds} rounds of {', '.join(side.name for side in case.sides)}; about {minutes:.1f} minutes")
     model = prepared_model(case, hearth, args.work)
     result = {"suite": case.suite, "shape": case.shape, "type": case.kind, "label": case.label, "request": case.request, "isa": case.isa,
               "processor": processor(), "commit": subprocess.run(["git", "-C", str(HERE), "describe", "--always", "--dirty"], capture_output=True,
@@ -215,7 +240,7 @@ def measure(case, args):
               "model_bytes": model.stat().st_size, "rounds": [], "failed": {}}
     if case.suite == "fit":
         result["doctor"] = hearth.doctor()
-    path = args.work / "results" / case.isa / f"{case.name}.json"
+    path = args.results / case.isa / f"{case.name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     warm = case.request["mode"] == "first_token"  # the first start packs weights and fills the file cache: not a round
     for number in range(-1 if warm else 0, case.rounds):
@@ -223,27 +248,28 @@ def measure(case, args):
         for side in case.sides:
             if side.name in result["failed"]:
                 continue
+            tell(f"{where} {case.name} round {max(number + 1, 0)} of {case.rounds}: measuring {side.name}", passing=True)
             try:
                 answers[side.name] = side.measure(request_for(side, case, model, args.work))
                 line.append(f"{side.name} {report.short(answers[side.name])}")
             except sides.Failed as error:
                 result["failed"][side.name] = str(error)
-                print(f"{case.name}: {side.name} is left out: {error}", file=sys.stderr)
+                tell(f"{where} {case.name}: {side.name} is left out: {error}")
         if number >= 0:
             result["rounds"].append({"load_average": os.getloadavg()[0], "sides": answers})
-            print(f"{case.name} round {number + 1} of {case.rounds}: {'; '.join(line)}; load average {os.getloadavg()[0]:.1f}", file=sys.stderr)
+            tell(f"{where} {case.name} round {number + 1} of {case.rounds}: {'; '.join(line)}; load average {os.getloadavg()[0]:.1f}")
         part = path.with_suffix(".part")
         part.write_text(json.dumps(result, indent=1), encoding="utf-8")
         part.replace(path)
     if result["model_bytes"] > REMOVED_BYTES:
-        print(f"removing {model.name} and its packed copy", file=sys.stderr)
+        tell(f"removing {model.name} and its packed copy")
         model.unlink()
         shutil.rmtree(args.work / "home", ignore_errors=True)
 
 
 def main():
     args = arguments()
-    (args.work / "results").mkdir(parents=True, exist_ok=True)
+    args.results.mkdir(parents=True, exist_ok=True)
     if not args.report_only:
         cases = []
         for suite in args.suites:
@@ -262,10 +288,10 @@ def main():
         if args.estimate:
             return
         start = time.time()
-        for case in cases:
-            measure(case, args)
+        for number, case in enumerate(cases, 1):
+            measure(case, args, f"[{number} of {len(cases)}]")
         print(f"measured in {(time.time() - start) / 60:.1f} minutes", file=sys.stderr)
-    text = report.update(args.work / "results", args.out)
+    text = report.update(args.results, args.out)
     if not args.out:
         print(text)
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # make bench: microbenchmarks of the products, then hearth against its peers on the same files (bench/run.py --help).
-# Arguments go to run.py; without any it measures the speed suite.
+# Arguments go to run.py; without any it measures everything, --quick has a look in some minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,7 +15,7 @@ if [ ! -d bench/peer/node_modules/node-llama-cpp ]; then
 fi
 # The other peers are Python packages; a virtual environment keeps them away from the system's.
 peers=build/bench/peers
-if [ ! -x $peers/bin/python ] && [[ "$*" == *peers* || "$*" == *all* ]]; then
+if [ ! -x $peers/bin/python ] && [[ "$*" == *peers* || "$*" == *"suite all"* || "$*" != *--quick* && "$*" != *--suite* ]]; then
   { python3 -m venv $peers && $peers/bin/pip install -q -r bench/peer/requirements.txt; } ||
     echo "bench/run.sh: the other peers could not be installed; they are left out" >&2
 fi

@@ -3,6 +3,7 @@
 A request is a dictionary with "mode" (speed, first_token, quantize), "model" and the numbers of the mode; an answer has the keys of
 `hearth bench --json` where both sides have them. Every answer gets "process_s" and "process_rss_bytes" as the system counted them.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -117,6 +118,31 @@ class Script:
     def measure(self, request):
         out, seconds, rss = run([self.python, self.script, json.dumps(self.settings | request, default=str)])
         return kept(json.loads(out.strip().splitlines()[-1])) | {"process_s": seconds, "process_rss_bytes": rss}
+
+
+class Variant:
+    """A side with so many threads, alone or while another process keeps one of its cores busy. The plain name is that of two threads alone."""
+
+    def __init__(self, side, threads, core_taken):
+        self.side, self.threads, self.core_taken = side, threads, core_taken
+        self.name = side.name + (", one thread" if threads == 1 else ", a core taken" if core_taken else "")
+
+    def measure(self, request):
+        with taken_core() if self.core_taken else contextlib.nullcontext():
+            return self.side.measure(request | {"threads": self.threads})
+
+
+@contextlib.contextmanager
+def taken_core():
+    """Another process that computes all the time on the last core this one may use; yields its id."""
+    core = max(os.sched_getaffinity(0))
+    code = f"import os\nos.sched_setaffinity(0, [{core}])\nprint(flush=True)\nwhile True: pass"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        try:
+            process.stdout.readline()  # it is there
+            yield process.pid
+        finally:
+            process.kill()
 
 
 def llama_cpp(libraries, isa):
