@@ -35,6 +35,7 @@ def inputs_key(args, model):
 class Bench:
     def __init__(self, args, name, model):
         self.args, self.name, self.model = args, name, model
+        self.special = ["--parse-special"] if args.parse_special else []
         self.work = pathlib.Path(args.work) / f"{name}-{inputs_key(args, model)}"
         self.work.mkdir(parents=True, exist_ok=True)
 
@@ -53,7 +54,7 @@ class Bench:
         for text in self.args.text:
             limit = ["--tokens", self.args.tokens] if self.args.tokens else []
             context = ["--ctx", self.args.ctx] if self.args.ctx else []
-            got = json.loads(self.hearth("perplexity", model, text, "--base", self.model, "--json", *limit, *context, *options))
+            got = json.loads(self.hearth("perplexity", model, text, "--base", self.model, "--json", *limit, *context, *self.special, *options))
             n = got["scored"]
             tokens, loss = tokens + n, loss + n * math.log(got["ppl"])
             kld, same, tail = kld + n * got["kld_mean"], same + n * got["top1_agreement"], max(tail, got["kld_p999"])
@@ -63,7 +64,7 @@ class Bench:
         out = self.work / f"{kind}-{how.split()[0]}.gguf"
         if not out.exists():
             options = {PLAIN: [], IMPORTANCE: ["--imatrix", imatrix],
-                       FEEDBACK: ["--calibrate", self.args.calibration, "--chunks", self.args.chunks]}[how]
+                       FEEDBACK: ["--calibrate", self.args.calibration, "--chunks", self.args.chunks, *self.special]}[how]
             part = out.with_suffix(".part")
             self.hearth("quantize", self.model, part, "--type", kind, "--force", *options)
             part.rename(out)
@@ -72,7 +73,7 @@ class Bench:
     def imatrix(self):
         out = self.work / "imatrix.gguf"
         if not out.exists():
-            self.hearth("imatrix", self.model, self.args.calibration, "-o", out, "--chunks", self.args.chunks)
+            self.hearth("imatrix", self.model, self.args.calibration, "-o", out, "--chunks", self.args.chunks, *self.special)
         return out
 
     def weights_table(self):
@@ -145,6 +146,7 @@ def main():
     parser.add_argument("--kv", default="f16,int8")
     parser.add_argument("--tokens", type=int, default=0, help="of each text; default: all")
     parser.add_argument("--ctx", type=int, default=0)
+    parser.add_argument("--parse-special", action="store_true", help="the texts hold control tokens")
     parser.add_argument("--chunks", type=int, default=64, help="of 512 tokens, for the importance matrix and error feedback")
     parser.add_argument("--no-imatrix", action="store_true")
     parser.add_argument("--no-feedback", action="store_true")

@@ -4,7 +4,7 @@
 # 15 in 100 productions and 15 in 100 naming words never reach the training split. Standard library only.
 """Generates examples for the specialist.
 
-Usage: generate.py [--split train|heldout|names|both] [--seed N] [--count N]   prints JSON lines.
+Usage: generate.py [--split train|heldout|names|both] [--seed N] [--count N] [--text]   prints JSON lines.
 
 Splits: train; heldout = every example rests on a held-out production; names = training productions,
 households whose device names hold words never seen in training; both = both at once.
@@ -383,10 +383,16 @@ def main():
     parser.add_argument("--split", choices=SPLITS, default="train")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=10)
+    parser.add_argument("--text", action="store_true", help="prompts and answers as the model sees them, no JSON: for "
+                        "`hearth perplexity --parse-special` and the like")
     args = parser.parse_args()
     source = stream(args.seed, args.split)
     for _ in range(args.count):
         catalogue, (example,) = next(source)
+        if args.text:
+            print(contract.prompt(catalogue, example["request"]) + "".join(contract.pieces(example["calls"], catalogue)),
+                  end="<|end|>")
+            continue
         print(json.dumps({"prompt": contract.prompt(catalogue, example["request"]),
                           "answer": contract.answer_text(example["calls"], catalogue)}))
 

@@ -16,11 +16,11 @@ uint64_t hash_ids(std::span<const int32_t> ids, uint64_t hash) {
 }
 
 Result<CalibrationText> cut_text(const engine::LocalModel& model, std::string_view text, std::string name,
-                                 int64_t chunk_tokens, int64_t max_chunks) {
+                                 int64_t chunk_tokens, int64_t max_chunks, bool parse_special) {
   const text::Tokenizer* tokenizer = model.tokenizer();
   if (tokenizer == nullptr)
     return fail(ErrorCode::kUnsupported, model.name(), " has no tokenizer, so it cannot read a text");
-  HEARTH_ASSIGN(const std::vector<int32_t> ids, model.encode_prompt(std::string(text), false));
+  HEARTH_ASSIGN(const std::vector<int32_t> ids, model.encode_prompt(std::string(text), parse_special));
   CalibrationText out{std::move(name), chunk_tokens, {}};
   const auto size = static_cast<size_t>(chunk_tokens);
   for (size_t at = 0; at + size <= ids.size(); at += size) {

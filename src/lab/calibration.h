@@ -23,11 +23,11 @@ struct CalibrationText {
 /// FNV-1a over ids: tells one text from another. `hash` goes on from the ids before.
 uint64_t hash_ids(std::span<const int32_t> ids, uint64_t hash = 14695981039346656037u);
 
-/// Whole chunks only, at most `max_chunks` of them (0: all). Where the model wants BOS, it replaces the first
-/// token of each, as llama.cpp's tools do. Errors: kUnsupported (no tokenizer), kUsage (shorter than one
-/// chunk).
+/// Whole chunks only, at most `max_chunks` of them (0: all); `parse_special` recognises control tokens
+/// written in the text. Where the model wants BOS, it replaces the first token of each, as llama.cpp's tools
+/// do. Errors: kUnsupported (no tokenizer), kUsage (shorter than one chunk).
 Result<CalibrationText> cut_text(const engine::LocalModel& model, std::string_view text, std::string name,
-                                 int64_t chunk_tokens, int64_t max_chunks);
+                                 int64_t chunk_tokens, int64_t max_chunks, bool parse_special = false);
 
 /// Runs one chunk as a sequence of its own, logits of every position included, so that the last layer sees
 /// all of them. `rows(first_position, logits)` gets the logits (rows, vocab) piece by piece; may be empty.

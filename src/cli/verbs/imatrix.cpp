@@ -28,6 +28,7 @@ class ImatrixCommand : public Command {
         ->capture_default_str();
     app.add_option("--chunks", max_chunks_, "Chunks at most; default: the whole text")
         ->check(CLI::NonNegativeNumber);
+    app.add_flag("--parse-special", parse_special_, "Recognise control tokens written in the text");
     app.add_flag("--output", with_output_, "Measure the output matrix too");
     app.add_flag("--resume", resume_, "Go on where the file that -o names stopped");
     app.add_flag("--replace", replace_, "Replace the file if it exists");
@@ -55,7 +56,7 @@ class ImatrixCommand : public Command {
     HEARTH_ASSIGN(auto model, flags.load(model_, console));
     HEARTH_ASSIGN(const lab::CalibrationText chunks,
                   lab::cut_text(*model, text, std::filesystem::path(text_).filename().string(), chunk_tokens_,
-                                max_chunks_));
+                                max_chunks_, parse_special_));
     const int64_t before = matrix.chunks;
     const Status collected = collect(*model, chunks, matrix, console);
     console.progress_done();
@@ -99,6 +100,7 @@ class ImatrixCommand : public Command {
   std::string model_, text_, out_;
   int64_t chunk_tokens_ = 512;
   int64_t max_chunks_ = 0;
+  bool parse_special_ = false;
   bool with_output_ = false;
   bool resume_ = false;
   bool replace_ = false;

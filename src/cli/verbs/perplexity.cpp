@@ -50,6 +50,7 @@ class PerplexityCommand : public Command {
         ->check(CLI::PositiveNumber);
     app.add_option("--tokens", max_tokens_, "Only the first so many tokens of the text")
         ->check(CLI::Range(2, 1 << 30));
+    app.add_flag("--parse-special", tokenize_.parse_special, "Recognise control tokens written in the text");
     app.add_option(
         "--per-token", scores_path_,
         "File for one JSON array a token: index, id, log-probability, and with a base its log-probability, "
@@ -114,8 +115,8 @@ class PerplexityCommand : public Command {
   Status encode(const std::string& text) {
     const text::Tokenizer* tokenizer = model_->tokenizer();
     if (!tokenizer) return fail(ErrorCode::kUnsupported, model_name_, " has no tokenizer");
-    ids_ = tokenizer->encode(text, {});
-    if (base_ && base_->tokenizer() && base_->tokenizer()->encode(text, {}) != ids_) {
+    ids_ = tokenizer->encode(text, tokenize_);
+    if (base_ && base_->tokenizer() && base_->tokenizer()->encode(text, tokenize_) != ids_) {
       return fail(ErrorCode::kUsage, base_name_, " cuts this text into other tokens than ", model_name_,
                   "; only models with the same tokenizer can be compared");
     }
@@ -243,6 +244,7 @@ class PerplexityCommand : public Command {
 
   std::string model_name_, text_path_, base_name_, base_kv_, scores_path_;
   bool base_fast_ = false, resume_ = false, json_ = false;
+  text::EncodeOptions tokenize_;
   int64_t stride_ = 0, max_tokens_ = 0;
   LoadFlags load_;
   std::unique_ptr<engine::LocalModel> model_, base_;

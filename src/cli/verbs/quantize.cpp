@@ -67,6 +67,8 @@ class QuantizeCommand : public Command {
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str()
         ->group("Calibration");
+    app.add_flag("--parse-special", parse_special_, "Recognise control tokens written in the text")
+        ->group("Calibration");
     app.add_option("--damping", feedback_.damping, "Part of the mean of the moments added to each")
         ->check(CLI::Range(1e-6, 10.0).description("1e-6 to 10"))
         ->capture_default_str()
@@ -144,7 +146,7 @@ class QuantizeCommand : public Command {
     load.context_tokens = chunk_tokens_;
     HEARTH_ASSIGN(model_, engine::LocalModel::load(opened, load));
     const std::string name = std::filesystem::path(calibrate_).filename().string();
-    HEARTH_ASSIGN(text_, lab::cut_text(*model_, text, name, chunk_tokens_, max_chunks_));
+    HEARTH_ASSIGN(text_, lab::cut_text(*model_, text, name, chunk_tokens_, max_chunks_, parse_special_));
     return {};
   }
 
@@ -317,6 +319,7 @@ class QuantizeCommand : public Command {
   std::unique_ptr<engine::LocalModel> model_;  // reads the calibration text
   lab::CalibrationText text_;
   io::Json auto_ = io::Json::object();  // what --type auto measured
+  bool parse_special_ = false;
   bool dry_run_ = false;
   bool json_ = false;
   bool force_ = false;
