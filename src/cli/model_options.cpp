@@ -8,6 +8,7 @@
 #include "base/config.h"
 #include "capi/heed_verdict.h"
 #include "cli/model_check.h"
+#include "cli/number_checks.h"
 #include "io/file.h"
 #include "store/store.h"
 
@@ -113,7 +114,7 @@ Result<std::unique_ptr<engine::Specialist>> load_specialist(const std::string& c
 
 void GenerationFlags::declare(CLI::App& app) {
   app.add_option("-n,--max-tokens", max_tokens, "Tokens to generate at most; default: until the model ends")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->group("Generation");
   app.add_option("--stop", stop, "End the answer at this text; may be given several times")
       ->allow_extra_args(false)

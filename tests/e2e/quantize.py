@@ -89,7 +89,9 @@ class AnyModel(Quantize):
         self.refused("give it a text", "quantize", tiny, out, "--type", "auto", "--bpw", "5")
         self.refused("go with --type auto", "quantize", tiny, out, "--type", "q8_0", "--bpw", "5")
         self.refused("--damping", "quantize", tiny, out, "--type", "q8_0", "--damping", "nan")
-        self.refused("--kld takes a number", "quantize", tiny, out, "--type", "auto", "--kld", "nan")
+        for option, value, range_ in (("--kld", "nan", "above 0"), ("--kld", -1, "above 0"), ("--bpw", "nan", "from 1 to 32"),
+                                      ("--damping", "nan", "from 1e-6 to 10"), ("--moments-memory", "inf", "above 0")):
+            self.refused(f"{option}: '{value}' is not a number {range_}", "quantize", tiny, out, "--type", "auto", option, value)
         self.refused("not negative", "quantize", tiny, out, "--type", "auto", "--size", "-5")
         self.refused("importance matrix", "quantize", tiny, out, "--type", "q8_0", "--imatrix", tiny)
         self.refused("importance matrix", "quantize", tiny, out, "--type", "q8_0", "--imatrix", self.folder / "text.txt")
@@ -114,6 +116,7 @@ class AnyModel(Quantize):
             self.refused(is_input, "quantize", self.folder / "hf", path, *q4)
             self.refused(is_input, "convert", self.folder / "hf", path, "--force")
             self.refused(is_input, "imatrix", self.folder / "hf", text, "-o", path, *replace)
+            self.refused(is_input, "logits", self.folder / "hf", "--ids", "1,2", "--out", path)
         self.refused(in_folder, "quantize", self.folder / "hf", self.folder / "hf/new.gguf", *q4)
         self.refused(is_input, "quantize", parts[0], parts[1], *q4)
         self.refused(is_input, "quantize", tiny, text, *q4, "--calibrate", text)

@@ -2,11 +2,11 @@
 // which share of the limit that is; and two such results compared.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 
 #include "base/clock.h"
 #include "cli/model_options.h"
+#include "cli/number_checks.h"
 #include "cli/verb.h"
 #include "io/file.h"
 #include "io/json.h"
@@ -113,14 +113,13 @@ class BenchCommand : public Command {
            "--fail-below", fail_below_,
            "With --compare: fail when a ratio of medians is below this (0.9: 10% slower), or when the "
            "second file lacks something that the first has")
-        ->check(CLI::PositiveNumber)
+        ->check(positive())
         ->needs(compare);
     app.add_flag("--json", json_, "Print one JSON object");
     load_.declare(app);
   }
 
   Status run(Console& console) override {
-    if (!std::isfinite(fail_below_)) return fail(ErrorCode::kUsage, "--fail-below takes a finite number");
     if (!compare_.empty()) return compare(console);
     if (model_.empty()) return fail(ErrorCode::kUsage, "MODEL is missing (or --compare A.json B.json)");
     std::sort(options_.depths.begin(), options_.depths.end());

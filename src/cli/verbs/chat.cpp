@@ -7,6 +7,7 @@
 #include "cli/line_editor.h"
 #include "cli/model_check.h"
 #include "cli/model_options.h"
+#include "cli/output_file.h"
 #include "cli/verb.h"
 #include "engine/local_completer.h"
 #include "io/file.h"
@@ -150,6 +151,9 @@ class ChatCommand : public Command {
 
   Status save(const std::string& path, Console& console) {
     if (path.empty()) return fail(ErrorCode::kUsage, "/save needs a file name");
+    std::vector<std::filesystem::path> inputs;
+    if (const auto model = resolve_model(model_name_); model) inputs.push_back(*model);
+    HEARTH_RETURN_IF_ERROR(check_output_file(inputs, path, true));
     const io::Json chat = {{"model", model_name_}, {"system", system_}, {"messages", messages_}};
     HEARTH_ASSIGN(io::AtomicFile file, io::AtomicFile::create(path));
     HEARTH_RETURN_IF_ERROR(file.write(chat.dump(2, ' ', false, io::Json::error_handler_t::replace) + "\n"));

@@ -5,11 +5,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 
 #include "capi/heed_verdict.h"
 #include "cli/model_check.h"
+#include "cli/number_checks.h"
 #include "cli/verb.h"
 #include "io/json.h"
 #include "model/memory.h"
@@ -31,19 +31,17 @@ class CheckCommand : public Command {
            "Largest mean KL divergence from float32 that is good, in nats. With other bounds or another "
            "--kv than the default the result is shown, but not kept")
         ->capture_default_str()
-        ->check(CLI::NonNegativeNumber);
+        ->check(not_negative());
     app.add_option("--min-top1", bounds_.top1_agreement,
                    "Smallest share of tokens on whose first choice both must agree")
         ->capture_default_str()
-        ->check(CLI::Range(0.0, 1.0));
+        ->check(number_within(0, 1, "from 0 to 1"));
     app.add_flag("--json", json_, "Print one JSON object, with the error of every tensor");
     app.add_flag("--background", background_)->group("");
     load_.declare(app);
   }
 
   Status run(Console& console) override {
-    if (!std::isfinite(bounds_.kld_mean) || !std::isfinite(bounds_.top1_agreement))
-      return fail(ErrorCode::kUsage, "--max-kld and --min-top1 take finite numbers");
     if (load_.reference) return fail(ErrorCode::kUsage, "--reference is what the fast path is compared with");
     HEARTH_ASSIGN(const auto path, resolve_model(model_));
     HEARTH_ASSIGN(const store::PackedPlace place, capi::place_of(path));

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "cli/model_options.h"
+#include "cli/number_checks.h"
 #include "cli/output_file.h"
 #include "cli/verb.h"
 #include "io/file.h"
@@ -26,8 +27,7 @@ class ImatrixCommand : public Command {
     app.add_option("--chunk", chunk_tokens_, "Tokens of a chunk; each is read without the one before")
         ->check(CLI::Range(8, 1 << 20).description("8 or more"))
         ->capture_default_str();
-    app.add_option("--chunks", max_chunks_, "Chunks at most; default: the whole text")
-        ->check(CLI::NonNegativeNumber);
+    app.add_option("--chunks", max_chunks_, "Chunks at most; default: the whole text")->check(not_negative());
     app.add_flag("--parse-special", parse_special_, "Recognise control tokens written in the text");
     app.add_flag("--output", with_output_, "Measure the output matrix too");
     app.add_flag("--resume", resume_, "Go on where the file that -o names stopped");

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "cli/model_options.h"
+#include "cli/output_file.h"
 #include "cli/verb.h"
 #include "io/file.h"
 
@@ -24,6 +25,8 @@ class LogitsCommand : public Command {
     flags.says_fallbacks = true;
     HEARTH_RETURN_IF_ERROR(read_ids());
     if (flags.context.empty()) flags.context = std::to_string(ids_.size());
+    HEARTH_ASSIGN(const auto path, resolve_model(model_));
+    HEARTH_RETURN_IF_ERROR(check_output_file({path}, out_, true));
     HEARTH_ASSIGN(auto model, flags.load(model_, console));
     runtime::Runtime& runtime = model->runtime();
     HEARTH_ASSIGN(const runtime::SeqId sequence, runtime.open_sequence());

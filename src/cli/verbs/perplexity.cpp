@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/progress_meter.h"
 #include "cli/model_options.h"
+#include "cli/number_checks.h"
 #include "cli/output_file.h"
 #include "cli/verb.h"
 #include "io/file.h"
@@ -47,7 +48,7 @@ class PerplexityCommand : public Command {
            "before it has. So every token of the text is scored once, all but those of the first window with "
            "at least ctx - stride tokens before them. Where the model wants a BOS, it begins each window; "
            "without one the first token of the text is not scored")
-        ->check(CLI::PositiveNumber);
+        ->check(positive());
     app.add_option("--tokens", max_tokens_, "Only the first so many tokens of the text")
         ->check(CLI::Range(2, 1 << 30));
     app.add_flag("--parse-special", tokenize_.parse_special, "Recognise control tokens written in the text");

@@ -2,11 +2,11 @@
 #include "lab/quantize.h"
 
 #include <CLI/CLI.hpp>
-#include <cmath>
 #include <cstdio>
 #include <map>
 
 #include "cli/model_options.h"
+#include "cli/number_checks.h"
 #include "cli/output_file.h"
 #include "cli/verb.h"
 #include "io/file.h"
@@ -45,10 +45,10 @@ class QuantizeCommand : public Command {
             ""))
         ->group("Automatic choice");
     app.add_option("--bpw", bits_, "For auto: bits per weight")
-        ->check(CLI::Range(1.0, 32.0).description("1 to 32"))
+        ->check(number_within(1, 32, "from 1 to 32"))
         ->group("Automatic choice");
     app.add_option("--kld", kld_, "For auto: mean KL divergence from IN over the text, in nats")
-        ->check(CLI::PositiveNumber)
+        ->check(positive())
         ->group("Automatic choice");
     app.add_option("--probe-chunks", probe_chunks_,
                    "For auto: chunks of the text that sensitivity is measured on")
@@ -64,17 +64,17 @@ class QuantizeCommand : public Command {
         ->capture_default_str()
         ->group("Calibration");
     app.add_option("--chunks", max_chunks_, "Chunks at most; 0: the whole text")
-        ->check(CLI::NonNegativeNumber)
+        ->check(not_negative())
         ->capture_default_str()
         ->group("Calibration");
     app.add_flag("--parse-special", parse_special_, "Recognise control tokens written in the text")
         ->group("Calibration");
     app.add_option("--damping", feedback_.damping, "Part of the mean of the moments added to each")
-        ->check(CLI::Range(1e-6, 10.0).description("1e-6 to 10"))
+        ->check(number_within(1e-6, 10, "from 1e-6 to 10"))
         ->capture_default_str()
         ->group("Calibration");
     app.add_option("--moments-memory", moments_gib_, "GiB for moments; less means more passes over the text")
-        ->check(CLI::PositiveNumber)
+        ->check(positive())
         ->capture_default_str()
         ->group("Calibration");
     app.add_flag("--dry-run", dry_run_, "Only show the type of each tensor and the size; write nothing");
@@ -117,13 +117,6 @@ class QuantizeCommand : public Command {
   }
 
   Status check_options() const {
-    const std::pair<const char*, double> numbers[] = {{"--bpw", bits_},
-                                                      {"--kld", kld_},
-                                                      {"--damping", feedback_.damping},
-                                                      {"--moments-memory", moments_gib_}};
-    for (const auto& [name, value] : numbers) {
-      if (!std::isfinite(value)) return fail(ErrorCode::kUsage, name, " takes a number, not ", value);
-    }
     if (!automatic() && lab::find_mix(type_) == nullptr) {
       return fail(ErrorCode::kUsage, "--type ", io::printable(type_), ": known mixes are ", known_mixes(),
                   " and auto (hearth convert writes plain types)");
