@@ -32,7 +32,8 @@ struct Evex {
 // expanded;
 // - Fold<N>: the float operations of N columns of one panel. Each of the kParts of a group has its own
 // integer
-//   sums: part<i>(scales, dots, a, g, sums) takes them in turn, and end(row_scales, sums) ends a tile.
+//   sums, and part<i>(scales, dots, a, g, sums) takes them in turn; Minima<N>, with add(scales, a, g) for
+//   each group; end(row_scales, minima, sums) ends a tile.
 
 /// What the zero point adds to the sums of a part of group g, to be added in turn: -kZero * sum of x.
 template <int kZero, int kParts>
@@ -119,7 +120,11 @@ struct Kernels {
                      [&](int p) HEARTH_ALWAYS_AVX2 -> const auto& { return w[p].groups[g]; }, x.a, g, fold,
                      eights);
     }
-    HEARTH_UNROLL for (int p = 0; p < P; ++p) fold[p].end(w[p].rows, eights + p * N);
+    typename T::template Minima<N> minima[P];  // in a loop of their own: registers are few
+    for (int g = 0; g < groups; ++g) {
+      HEARTH_UNROLL for (int p = 0; p < P; ++p) minima[p].add(w[p].groups[g], x.a, g);
+    }
+    HEARTH_UNROLL for (int p = 0; p < P; ++p) fold[p].end(w[p].rows, minima[p], eights + p * N);
   }
 
   template <int N>
@@ -127,17 +132,20 @@ struct Kernels {
                                      __m256* sums) {
     const T t(tile, groups);
     typename T::template Fold<N> fold[1];
+    typename T::template Minima<N> minima;
 #pragma GCC unroll 1
     for (int g = 0; g < groups; ++g) {
       const auto* ahead = reinterpret_cast<const char*>(t.vectors(g)) + avx2::kPrefetchBytes;
       for (int line = 0; line < T::kGroupBytes; line += 64) _mm_prefetch(ahead + line, _MM_HINT_T0);
       const auto codes = t.codes(g);
+      const auto scales = t.scales(g);
       parts<0, 1, N>([&](int, int j)
                          HEARTH_ALWAYS_AVX2 { return j < 4 ? codes.pair(j).low : codes.pair(j - 4).high; },
-                     [&](int) HEARTH_ALWAYS_AVX2 { return t.scales(g); }, a, g, fold, sums);
+                     [&](int) HEARTH_ALWAYS_AVX2 -> const auto& { return scales; }, a, g, fold, sums);
+      minima.add(scales, a, g);
     }
     avx2::prefetch_ahead(tile);
-    fold[0].end(t.row_scales(), sums);
+    fold[0].end(t.row_scales(), minima, sums);
   }
 };
 
@@ -158,6 +166,23 @@ void multiply_few(const TileJob& job) {
 }
 
 struct NoScales {};
+struct NoMinima {
+  template <typename Scales>
+  HEARTH_INLINE_AVX2 void add(const Scales&, const ActivationBlock*, int) {}
+};
+
+/// Float minima per group times the sums of x.
+template <int N>
+struct FloatMinima {
+  __m256 sums[N];
+  HEARTH_INLINE_AVX2 FloatMinima() { HEARTH_UNROLL for (__m256& sum : sums) sum = _mm256_setzero_ps(); }
+  template <typename Scales>
+  HEARTH_INLINE_AVX2 void add(const Scales& scales, const ActivationBlock* a, int g) {
+    HEARTH_UNROLL for (int n = 0; n < N; ++n) {
+      sums[n] = _mm256_fmadd_ps(scales.minimum, _mm256_broadcast_ss(&a[n].scaled_sum[g]), sums[n]);
+    }
+  }
+};
 
 /// Scales of the rows in one group, and minima where a tile has them.
 template <bool kMinima>
@@ -170,27 +195,20 @@ struct GroupScales<true> {
 };
 
 /// Float scales per group: sum + d * (da * dot), and in the end less the minima times the sums of x.
-template <bool kMinima, int N>
+template <int N>
 struct GroupFold {
   static constexpr int kParts = 1;
-  __m256 minima[kMinima ? N : 1];
-
-  HEARTH_INLINE_AVX2 GroupFold() { HEARTH_UNROLL for (__m256& sum : minima) sum = _mm256_setzero_ps(); }
-  template <int>
-  HEARTH_INLINE_AVX2 void part(const GroupScales<kMinima>& scales, const __m256i* dots,
-                               const ActivationBlock* a, int g, __m256* sums) {
+  template <int, typename Scales>
+  HEARTH_INLINE_AVX2 void part(const Scales& scales, const __m256i* dots, const ActivationBlock* a, int g,
+                               __m256* sums) {
     HEARTH_UNROLL for (int n = 0; n < N; ++n) {
       const __m256 scaled = _mm256_mul_ps(_mm256_cvtepi32_ps(dots[n]), _mm256_broadcast_ss(&a[n].d[g]));
       sums[n] = _mm256_fmadd_ps(scales.d, scaled, sums[n]);
-      if constexpr (kMinima) {
-        minima[n] = _mm256_fmadd_ps(scales.minimum, _mm256_broadcast_ss(&a[n].scaled_sum[g]), minima[n]);
-      }
     }
   }
-  HEARTH_INLINE_AVX2 void end(const NoScales&, __m256* sums) {
-    if constexpr (kMinima) {
-      HEARTH_UNROLL for (int n = 0; n < N; ++n) sums[n] = _mm256_sub_ps(sums[n], minima[n]);
-    }
+  HEARTH_INLINE_AVX2 void end(const NoScales&, const NoMinima&, __m256*) {}
+  HEARTH_INLINE_AVX2 void end(const NoScales&, const FloatMinima<N>& minima, __m256* sums) {
+    HEARTH_UNROLL for (int n = 0; n < N; ++n) sums[n] = _mm256_sub_ps(sums[n], minima.sums[n]);
   }
 };
 

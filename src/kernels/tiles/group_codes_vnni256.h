@@ -16,7 +16,9 @@ struct GroupView {
   using GroupScales = vnni256::GroupScales<Scales::kMinima>;
   using RowScales = NoScales;
   template <int N>
-  using Fold = GroupFold<Scales::kMinima, N>;
+  using Fold = GroupFold<N>;
+  template <int N>
+  using Minima = std::conditional_t<Scales::kMinima, FloatMinima<N>, NoMinima>;
   static constexpr bool kSigned = GroupCodes::kSums == Sums::kWide;  // values of a table
   static constexpr int kZero = kSigned ? 128 : GroupCodes::kZero;
   static constexpr int kGroupBytes = GroupCodes::kBytes;

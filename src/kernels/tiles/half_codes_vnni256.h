@@ -29,40 +29,48 @@ struct HalfRowScales<true> {
   __m256 d, m;
 };
 
-/// codes = sum over groups of da * (sc0 * dot0 + sc1 * dot1), minima likewise; sum + d * codes + m * minima.
-template <bool kMinima, int N>
+/// Integer minima per half times the sums of x.
+template <int N>
+struct HalfMinima {
+  __m256 sums[N];
+  HEARTH_INLINE_AVX2 HalfMinima() { HEARTH_UNROLL for (__m256& sum : sums) sum = _mm256_setzero_ps(); }
+  HEARTH_INLINE_AVX2 void add(const HalfScales<true>& scales, const ActivationBlock* a, int g) {
+    HEARTH_UNROLL for (int n = 0; n < N; ++n) {
+      const __m256i sums16 = avx2::broadcast32(&a[n].half_sum16[2 * g]);
+      const __m256 minimum = _mm256_cvtepi32_ps(_mm256_madd_epi16(scales.minima, sums16));
+      sums[n] = _mm256_fmadd_ps(minimum, _mm256_broadcast_ss(&a[n].d[g]), sums[n]);
+    }
+  }
+};
+
+/// codes = sum over groups of da * (sc0 * dot0 + sc1 * dot1); sum + d * codes + m * minima.
+template <int N>
 struct HalfFold {
   static constexpr int kParts = 2;
   __m256 first[N];  // of the group at hand
   __m256 codes[N];
-  __m256 minima[kMinima ? N : 1];
 
-  HEARTH_INLINE_AVX2 HalfFold() {
-    HEARTH_UNROLL for (__m256& sum : codes) sum = _mm256_setzero_ps();
-    HEARTH_UNROLL for (__m256& sum : minima) sum = _mm256_setzero_ps();
-  }
-  template <int i>
-  HEARTH_INLINE_AVX2 void part(const HalfScales<kMinima>& scales, const __m256i* dots,
-                               const ActivationBlock* a, int g, __m256*) {
+  HEARTH_INLINE_AVX2 HalfFold() { HEARTH_UNROLL for (__m256& sum : codes) sum = _mm256_setzero_ps(); }
+  template <int i, typename Scales>
+  HEARTH_INLINE_AVX2 void part(const Scales& scales, const __m256i* dots, const ActivationBlock* a, int g,
+                               __m256*) {
     HEARTH_UNROLL for (int n = 0; n < N; ++n) {
       const __m256 dot = _mm256_cvtepi32_ps(dots[n]);
       if constexpr (i == 0) {
         first[n] = _mm256_mul_ps(dot, scales.sc[0]);
       } else {
-        const __m256 d = _mm256_broadcast_ss(&a[n].d[g]);
-        codes[n] = _mm256_fmadd_ps(_mm256_fmadd_ps(dot, scales.sc[1], first[n]), d, codes[n]);
-        if constexpr (kMinima) {
-          const __m256i sums16 = avx2::broadcast32(&a[n].half_sum16[2 * g]);
-          const __m256 minimum = _mm256_cvtepi32_ps(_mm256_madd_epi16(scales.minima, sums16));
-          minima[n] = _mm256_fmadd_ps(minimum, d, minima[n]);
-        }
+        const __m256 both = _mm256_fmadd_ps(dot, scales.sc[1], first[n]);
+        codes[n] = _mm256_fmadd_ps(both, _mm256_broadcast_ss(&a[n].d[g]), codes[n]);
       }
     }
   }
-  HEARTH_INLINE_AVX2 void end(const HalfRowScales<kMinima>& rows, __m256* sums) {
+  template <typename Rows, typename Minima>
+  HEARTH_INLINE_AVX2 void end(const Rows& rows, const Minima& minima, __m256* sums) {
     HEARTH_UNROLL for (int n = 0; n < N; ++n) {
       sums[n] = _mm256_fmadd_ps(rows.d, codes[n], sums[n]);
-      if constexpr (kMinima) sums[n] = _mm256_fmadd_ps(rows.m, minima[n], sums[n]);
+      if constexpr (!std::is_same_v<Minima, NoMinima>) {
+        sums[n] = _mm256_fmadd_ps(rows.m, minima.sums[n], sums[n]);
+      }
     }
   }
 };
@@ -75,7 +83,9 @@ struct HalfView {
   using GroupScales = HalfScales<Scales::kMinima>;
   using RowScales = HalfRowScales<Scales::kMinima>;
   template <int N>
-  using Fold = HalfFold<Scales::kMinima, N>;
+  using Fold = HalfFold<N>;
+  template <int N>
+  using Minima = std::conditional_t<Scales::kMinima, HalfMinima<N>, NoMinima>;
   static constexpr int kZero = HalfCodes::kZero;
   static constexpr int kGroupBytes = HalfCodes::kBytes;
 

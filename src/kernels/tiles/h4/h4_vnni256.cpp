@@ -13,32 +13,32 @@ struct H4View {
   static constexpr int kZero = 0;
   static constexpr int kGroupBytes = sizeof(H4Tile::q[0]);
   struct GroupScales {
-    __m256 sc, mn;
+    __m256 sc, minimum;
   };
   struct RowScales {
     __m256 d, m;
   };
 
   template <int N>
+  using Minima = vnni256::FloatMinima<N>;
+
+  template <int N>
   struct Fold {
     static constexpr int kParts = 1;
-    __m256 codes[N], minima[N];
+    __m256 codes[N];
 
-    HEARTH_INLINE_AVX2 Fold() {
-      HEARTH_UNROLL for (int n = 0; n < N; ++n) codes[n] = minima[n] = _mm256_setzero_ps();
-    }
+    HEARTH_INLINE_AVX2 Fold() { HEARTH_UNROLL for (int n = 0; n < N; ++n) codes[n] = _mm256_setzero_ps(); }
     template <int>
     HEARTH_INLINE_AVX2 void part(const GroupScales& scales, const __m256i* dots, const ActivationBlock* a,
                                  int g, __m256*) {
       HEARTH_UNROLL for (int n = 0; n < N; ++n) {
         const __m256 scaled = _mm256_mul_ps(_mm256_cvtepi32_ps(dots[n]), scales.sc);
         codes[n] = _mm256_fmadd_ps(scaled, _mm256_broadcast_ss(&a[n].d[g]), codes[n]);
-        minima[n] = _mm256_fmadd_ps(scales.mn, _mm256_broadcast_ss(&a[n].scaled_sum[g]), minima[n]);
       }
     }
-    HEARTH_INLINE_AVX2 void end(const RowScales& rows, __m256* sums) {
+    HEARTH_INLINE_AVX2 void end(const RowScales& rows, const Minima<N>& minima, __m256* sums) {
       HEARTH_UNROLL for (int n = 0; n < N; ++n) {
-        sums[n] = _mm256_fnmadd_ps(rows.m, minima[n], _mm256_fmadd_ps(rows.d, codes[n], sums[n]));
+        sums[n] = _mm256_fnmadd_ps(rows.m, minima.sums[n], _mm256_fmadd_ps(rows.d, codes[n], sums[n]));
       }
     }
   };

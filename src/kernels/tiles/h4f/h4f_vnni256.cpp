@@ -12,7 +12,9 @@ struct H4FView {
   using GroupScales = vnni256::GroupScales<false>;
   using RowScales = vnni256::NoScales;
   template <int N>
-  using Fold = vnni256::GroupFold<false, N>;
+  using Fold = vnni256::GroupFold<N>;
+  template <int>
+  using Minima = vnni256::NoMinima;
   static constexpr int kZero = H4F::kZero;
   static constexpr int kGroupBytes = 4 * kVectorBytes;
 

@@ -29,7 +29,9 @@ struct H6View {
   using GroupScales = vnni256::HalfScales<false>;
   using RowScales = vnni256::HalfRowScales<false>;
   template <int N>
-  using Fold = vnni256::HalfFold<false, N>;
+  using Fold = vnni256::HalfFold<N>;
+  template <int>
+  using Minima = vnni256::NoMinima;
   static constexpr int kZero = H6::kZero;
   static constexpr int kGroupBytes = sizeof(H6Tile::Group);
 

@@ -20,7 +20,9 @@ struct H8View {
   using GroupScales = vnni256::GroupScales<false>;
   using RowScales = vnni256::NoScales;
   template <int N>
-  using Fold = vnni256::GroupFold<false, N>;
+  using Fold = vnni256::GroupFold<N>;
+  template <int>
+  using Minima = vnni256::NoMinima;
   static constexpr int kZero = 128;
   static constexpr int kGroupBytes = 8 * kVectorBytes;
 
