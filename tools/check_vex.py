@@ -50,9 +50,12 @@ def check(disassembly):
         if kind != "Vex":
             continue
         compared += 1
-        dots += sum("vpdpbusd" in i for i in body)
+        products = sum("vpdpbusd" in i for i in body)
+        dots += products
         problems += [f"{file}: {name}: not VEX: {i}" for i in body if AVX512.search(i)]
         tested = found.get((file, name, "Evex"))
+        if tested is None and products == 0:
+            continue  # the compiler keeps one of two equal functions
         if tested is None:
             problems.append(f"{file}: {name}: has no counterpart that tests run")
         elif [plain(i) for i in body] != [plain(i) for i in tested]:
@@ -71,6 +74,7 @@ def self_test():
     assert len(check(vex.replace("{vex} ", "") + evex)[2]) == 1
     assert len(check(vex.replace("%ymm3", "%ymm4") + evex)[2]) == 1
     assert len(check(vex + "  20:\tvpaddd %ymm17,%ymm1,%ymm1\n" + evex + "  20:\tvpaddd %ymm17,%ymm1,%ymm1\n")[2]) == 1
+    assert check(vex + evex + "0000 <expand<vnni256::Vex>>:\n  10:\tret\n")[2] == []
     assert len(check(evex)[2]) == 1
     print("the check can fail")
 
