@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -77,6 +78,14 @@ TEST(Isa, ScalarIsAlwaysThereAndTheActiveOneIsAvailable) {
   bool found = false;
   for (Isa isa : available_isas()) found = found || isa == active_isa();
   EXPECT_TRUE(found);
+}
+
+TEST(Isa, AvxVnniIsThereWithEitherEncoding) {
+  const auto has = [](Isa isa) {
+    const std::span<const Isa> all = available_isas();
+    return std::find(all.begin(), all.end(), isa) != all.end();
+  };
+  EXPECT_EQ(has(Isa::kAvxVnni), has_avx_vnni() || has(Isa::kAvx512Vnni));
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // Which instruction set the compute kernels use, chosen once at start: the best one this processor has,
-// unless HEARTH_ISA=scalar|avx2|avx512vnni|dotprod|i8mm asks for another. Kernels keep one table of functions per ISA and
-// look it up here. Must not know any kernel.
+// unless HEARTH_ISA=scalar|avx2|avxvnni|avx512vnni|dotprod|i8mm asks for another. Kernels keep one table of
+// functions per ISA and look it up here. Must not know any kernel.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +13,12 @@ namespace hearth::kernels {
 enum class Isa : uint8_t {
   kScalar,      // plain C++: the reference
   kAvx2,        // AVX2, FMA and F16C
-  kAvx512Vnni,  // and AVX-512 F, BW, VL and VNNI
+  kAvxVnni,     // and the 256-bit byte dot product, of AVX-VNNI or else of AVX-512 VL and VNNI; experimental
+  kAvx512Vnni,  // AVX2 and AVX-512 F, BW, VL and VNNI
   kDotprod,     // 64-bit Arm with the byte dot product (Armv8.2 FEAT_DotProd)
   kI8mm,        // and the byte matrix product (Armv8.6 FEAT_I8MM)
 };
-inline constexpr int kIsas = 5;
+inline constexpr int kIsas = 6;
 
 /// The ISA in use. HEARTH_ISA is read on the first call; a name that is unknown or that this machine cannot
 /// run is warned about and ignored.
@@ -28,6 +29,8 @@ Isa set_active_isa(Isa isa);
 /// Every ISA this machine can run, scalar first: what tests loop over.
 std::span<const Isa> available_isas();
 std::string_view to_string(Isa isa);
+/// Where kAvxVnni is available: whether by AVX-VNNI, whose encoding of the instruction (VEX) is preferred.
+bool has_avx_vnni();
 
 }  // namespace hearth::kernels
 

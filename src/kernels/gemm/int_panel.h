@@ -75,13 +75,15 @@ struct IntPanel {
     }
   }
 
-#if defined(__aarch64__)
-  static constexpr Tile tile(std::string_view name, TileMultiply dotprod, TileMultiply i8mm) {
-    return {name, true, panel_bytes, pack, decode_row, {multiply_scalar, nullptr, nullptr, dotprod, i8mm}};
+#if defined(__x86_64__)
+  static constexpr Tile tile(std::string_view name, TileMultiply avx2, TileMultiply avx_vnni,
+                             TileMultiply avx512_vnni) {
+    return {name, true, panel_bytes, pack, decode_row, {multiply_scalar, avx2, avx_vnni, avx512_vnni}};
   }
 #else
-  static constexpr Tile tile(std::string_view name, TileMultiply avx2, TileMultiply avx512_vnni) {
-    return {name, true, panel_bytes, pack, decode_row, {multiply_scalar, avx2, avx512_vnni, nullptr, nullptr}};
+  static constexpr Tile tile(std::string_view name, TileMultiply dotprod, TileMultiply i8mm) {
+    return {name, true,       panel_bytes,
+            pack, decode_row, {multiply_scalar, nullptr, nullptr, nullptr, dotprod, i8mm}};
   }
 #endif
 };

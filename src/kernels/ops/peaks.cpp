@@ -4,6 +4,8 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+
+#include "kernels/gemm/int_panel_vnni256.h"
 #endif
 
 namespace hearth::kernels {
@@ -72,6 +74,29 @@ HEARTH_TARGET_AVX2 int64_t int8_avx2(int64_t rounds, uint32_t* sum) {
   return rounds * kPeakInt8Steps * kChains * 32;
 }
 
+/// Twelve chains of vpdpbusd, which widens by itself, in the encoding that this machine has.
+HEARTH_TARGET_AVX2 int64_t int8_avx_vnni(int64_t rounds, uint32_t* sum) {
+  constexpr int kChains = 12;
+  const __m256i codes = _mm256_set1_epi8(kPeakCode);
+  const __m256i x = _mm256_set1_epi8(kPeakActivation);
+  __m256i sums[kChains];
+  HEARTH_UNROLL for (int c = 0; c < kChains; ++c) sums[c] = _mm256_setzero_si256();
+  auto loop = [&]<typename Encoding>(Encoding) HEARTH_TARGET_AVX2 {
+    for (int64_t round = 0; round < rounds; ++round) {
+      HEARTH_UNROLL for (int step = 0; step < kPeakInt8Steps; ++step) {
+        HEARTH_UNROLL for (int c = 0; c < kChains; ++c) Encoding::dot(sums[c], codes, x);
+      }
+    }
+  };
+  if (has_avx_vnni()) {
+    loop(vnni256::Vex{});
+  } else {
+    loop(vnni256::Evex{});
+  }
+  *sum = static_cast<uint32_t>(_mm256_extract_epi32(sums[0], 0));
+  return rounds * kPeakInt8Steps * kChains * 32;
+}
+
 HEARTH_TARGET_AVX2 int64_t fp32_avx2(int64_t rounds, float* value) {
   constexpr int kChains = 12;
   const __m256 factor = _mm256_set1_ps(kPeakFactor);
@@ -87,7 +112,7 @@ HEARTH_TARGET_AVX2 int64_t fp32_avx2(int64_t rounds, float* value) {
   return rounds * kChains * 8;
 }
 
-/// Twelve chains of vpdpbusd, which widens by itself.
+/// The same in 512 bits.
 HEARTH_TARGET_VNNI int64_t int8_vnni(int64_t rounds, uint32_t* sum) {
   constexpr int kChains = 12;
   const __m512i codes = _mm512_set1_epi8(kPeakCode);
@@ -130,8 +155,10 @@ const PeakLoops& peak_loops([[maybe_unused]] Isa isa) {
 #if defined(__x86_64__)
   // In a lane of 32 bits two pairs of bytes meet per step, and with AVX2 all six chains.
   static constexpr PeakLoops kAvx2 = {int8_avx2, 6 * 4 * kPeakInt8Steps, fp32_avx2};
+  static constexpr PeakLoops kAvxVnni = {int8_avx_vnni, 4 * kPeakInt8Steps, fp32_avx2};
   static constexpr PeakLoops kVnni = {int8_vnni, 4 * kPeakInt8Steps, fp32_avx512};
   if (isa == Isa::kAvx512Vnni) return kVnni;
+  if (isa == Isa::kAvxVnni) return kAvxVnni;
   if (isa == Isa::kAvx2) return kAvx2;
 #endif
   static constexpr PeakLoops kScalar = {int8_scalar, kPeakInt8Steps, fp32_scalar};

@@ -124,7 +124,7 @@ struct FloatPanel {
 #endif
 
   static constexpr Tile tile(std::string_view name) {
-    return {name, false, panel_bytes, pack, decode_row, {multiply_scalar, kAvx2, nullptr, nullptr, nullptr}};
+    return {name, false, panel_bytes, pack, decode_row, {multiply_scalar, kAvx2}};
   }
 };
 

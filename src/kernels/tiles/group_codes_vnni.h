@@ -5,7 +5,7 @@
 #if defined(__x86_64__)
 
 #include "kernels/gemm/int_panel_vnni.h"
-#include "kernels/tiles/group_codes_avx2.h"
+#include "kernels/tiles/group_codes_vnni256.h"
 
 namespace hearth::kernels::vnni {
 
@@ -96,7 +96,7 @@ struct GroupKernels {
 
 template <typename Tile>
 void multiply_groups(const TileJob& job) {
-  multiply<GroupKernels<Tile>>(job, avx2::multiply_groups<Tile>);
+  multiply<GroupKernels<Tile>>(job, vnni256::multiply_few<vnni256::GroupView<Tile>>);
 }
 
 }  // namespace hearth::kernels::vnni

@@ -6,7 +6,7 @@
 #if defined(__x86_64__)
 
 #include "kernels/gemm/int_panel_vnni.h"
-#include "kernels/tiles/half_codes_avx2.h"
+#include "kernels/tiles/half_codes_vnni256.h"
 
 namespace hearth::kernels::vnni {
 
@@ -127,7 +127,7 @@ struct HalfKernels {
 
 template <typename Tile>
 void multiply_halves(const TileJob& job) {
-  multiply<HalfKernels<Tile>>(job, avx2::multiply_halves<Tile>);
+  multiply<HalfKernels<Tile>>(job, vnni256::multiply_few<vnni256::HalfView<Tile>>);
 }
 
 }  // namespace hearth::kernels::vnni

@@ -136,6 +136,9 @@ TEST(Tiles, EveryIntegerTileIsTakenToItsLimits) {
     const bool found = std::any_of(std::begin(kExtremes), std::end(kExtremes),
                                    [&](const Extremes& e) { return e.tile == tile->name; });
     EXPECT_TRUE(found) << tile->name << " has no row in kExtremes";
+    for (Isa isa : available_isas()) {
+      EXPECT_NE(tile->multiply[static_cast<int>(isa)], nullptr) << tile->name << " " << to_string(isa);
+    }
   }
 }
 

@@ -8,8 +8,8 @@ namespace hearth::kernels {
 
 const Tile& tile_h2() {
 #if defined(__x86_64__)
-  static constexpr Tile kTile =
-      IntPanel<H2>::tile("h2", avx2::multiply_halves<H2>, vnni::multiply_halves<H2>);
+  static constexpr Tile kTile = IntPanel<H2>::tile("h2", avx2::multiply_halves<H2>,
+                                                   vnni256::multiply_halves<H2>, vnni::multiply_halves<H2>);
 #elif defined(__aarch64__)
   static constexpr Tile kTile =
       IntPanel<H2>::tile("h2", neon::multiply_halves_dotprod<H2>, neon::multiply_halves_i8mm<H2>);

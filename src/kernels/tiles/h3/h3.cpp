@@ -8,8 +8,8 @@ namespace hearth::kernels {
 
 const Tile& tile_h3() {
 #if defined(__x86_64__)
-  static constexpr Tile kTile =
-      IntPanel<H3>::tile("h3", avx2::multiply_halves<H3>, vnni::multiply_halves<H3>);
+  static constexpr Tile kTile = IntPanel<H3>::tile("h3", avx2::multiply_halves<H3>,
+                                                   vnni256::multiply_halves<H3>, vnni::multiply_halves<H3>);
 #elif defined(__aarch64__)
   static constexpr Tile kTile =
       IntPanel<H3>::tile("h3", neon::multiply_halves_dotprod<H3>, neon::multiply_halves_i8mm<H3>);

@@ -45,7 +45,8 @@ float H4::accumulate(const std::byte* tile, int groups, int r, const ActivationB
 
 const Tile& tile_h4() {
 #if defined(__x86_64__)
-  static constexpr Tile kTile = IntPanel<H4>::tile("h4", h4_multiply_avx2, h4_multiply_vnni);
+  static constexpr Tile kTile =
+      IntPanel<H4>::tile("h4", h4_multiply_avx2, h4_multiply_vnni256, h4_multiply_vnni);
 #elif defined(__aarch64__)
   static constexpr Tile kTile = IntPanel<H4>::tile("h4", h4_multiply_dotprod, h4_multiply_i8mm);
 #else

@@ -25,6 +25,8 @@ struct H4 {
 };
 
 void h4_multiply_avx2(const TileJob& job);
+void h4_multiply_vnni256(const TileJob& job);
+void h4_multiply_few_vnni256(const TileJob& job);
 void h4_multiply_vnni(const TileJob& job);
 void h4_multiply_dotprod(const TileJob& job);
 void h4_multiply_i8mm(const TileJob& job);

@@ -74,7 +74,7 @@ struct Kernels {
 
 }  // namespace
 
-void h4_multiply_vnni(const TileJob& job) { vnni::multiply<Kernels>(job, h4_multiply_avx2); }
+void h4_multiply_vnni(const TileJob& job) { vnni::multiply<Kernels>(job, h4_multiply_few_vnni256); }
 
 }  // namespace hearth::kernels
 #endif

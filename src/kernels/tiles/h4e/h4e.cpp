@@ -8,8 +8,8 @@ namespace hearth::kernels {
 
 const Tile& tile_h4e() {
 #if defined(__x86_64__)
-  static constexpr Tile kTile =
-      IntPanel<H4E>::tile("h4e", avx2::multiply_groups<H4E>, vnni::multiply_groups<H4E>);
+  static constexpr Tile kTile = IntPanel<H4E>::tile(
+      "h4e", avx2::multiply_groups<H4E>, vnni256::multiply_groups<H4E>, vnni::multiply_groups<H4E>);
 #elif defined(__aarch64__)
   static constexpr Tile kTile =
       IntPanel<H4E>::tile("h4e", neon::multiply_groups_dotprod<H4E>, neon::multiply_groups_i8mm<H4E>);

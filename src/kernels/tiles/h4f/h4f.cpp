@@ -34,7 +34,8 @@ float H4F::accumulate(const std::byte* tile, int groups, int r, const Activation
 
 const Tile& tile_h4f() {
 #if defined(__x86_64__)
-  static constexpr Tile kTile = IntPanel<H4F>::tile("h4f", h4f_multiply_avx2, h4f_multiply_vnni);
+  static constexpr Tile kTile =
+      IntPanel<H4F>::tile("h4f", h4f_multiply_avx2, h4f_multiply_vnni256, h4f_multiply_vnni);
 #elif defined(__aarch64__)
   static constexpr Tile kTile = IntPanel<H4F>::tile("h4f", h4f_multiply_dotprod, h4f_multiply_i8mm);
 #else

@@ -33,6 +33,8 @@ struct H4F {
 static_assert(H4F::bytes(kCodesGroups) == 1152);
 
 void h4f_multiply_avx2(const TileJob& job);
+void h4f_multiply_vnni256(const TileJob& job);
+void h4f_multiply_few_vnni256(const TileJob& job);
 void h4f_multiply_vnni(const TileJob& job);
 void h4f_multiply_dotprod(const TileJob& job);
 void h4f_multiply_i8mm(const TileJob& job);

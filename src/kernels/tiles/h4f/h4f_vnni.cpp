@@ -37,7 +37,7 @@ struct Kernels {
 
 }  // namespace
 
-void h4f_multiply_vnni(const TileJob& job) { vnni::multiply<Kernels>(job, h4f_multiply_avx2); }
+void h4f_multiply_vnni(const TileJob& job) { vnni::multiply<Kernels>(job, h4f_multiply_few_vnni256); }
 
 }  // namespace hearth::kernels
 #endif

@@ -8,8 +8,8 @@ namespace hearth::kernels {
 
 const Tile& tile_h4m() {
 #if defined(__x86_64__)
-  static constexpr Tile kTile =
-      IntPanel<H4M>::tile("h4m", avx2::multiply_groups<H4M>, vnni::multiply_groups<H4M>);
+  static constexpr Tile kTile = IntPanel<H4M>::tile(
+      "h4m", avx2::multiply_groups<H4M>, vnni256::multiply_groups<H4M>, vnni::multiply_groups<H4M>);
 #elif defined(__aarch64__)
   static constexpr Tile kTile =
       IntPanel<H4M>::tile("h4m", neon::multiply_groups_dotprod<H4M>, neon::multiply_groups_i8mm<H4M>);

@@ -8,8 +8,8 @@ namespace hearth::kernels {
 
 const Tile& tile_h5() {
 #if defined(__x86_64__)
-  static constexpr Tile kTile =
-      IntPanel<H5>::tile("h5", avx2::multiply_groups<H5>, vnni::multiply_groups<H5>);
+  static constexpr Tile kTile = IntPanel<H5>::tile("h5", avx2::multiply_groups<H5>,
+                                                   vnni256::multiply_groups<H5>, vnni::multiply_groups<H5>);
 #elif defined(__aarch64__)
   static constexpr Tile kTile =
       IntPanel<H5>::tile("h5", neon::multiply_groups_dotprod<H5>, neon::multiply_groups_i8mm<H5>);

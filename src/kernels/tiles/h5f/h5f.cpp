@@ -8,8 +8,8 @@ namespace hearth::kernels {
 
 const Tile& tile_h5f() {
 #if defined(__x86_64__)
-  static constexpr Tile kTile =
-      IntPanel<H5F>::tile("h5f", avx2::multiply_groups<H5F>, vnni::multiply_groups<H5F>);
+  static constexpr Tile kTile = IntPanel<H5F>::tile(
+      "h5f", avx2::multiply_groups<H5F>, vnni256::multiply_groups<H5F>, vnni::multiply_groups<H5F>);
 #elif defined(__aarch64__)
   static constexpr Tile kTile =
       IntPanel<H5F>::tile("h5f", neon::multiply_groups_dotprod<H5F>, neon::multiply_groups_i8mm<H5F>);

@@ -61,7 +61,8 @@ float H6::accumulate(const std::byte* tile, int groups, int r, const ActivationB
 
 const Tile& tile_h6() {
 #if defined(__x86_64__)
-  static constexpr Tile kTile = IntPanel<H6>::tile("h6", h6_multiply_avx2, h6_multiply_vnni);
+  static constexpr Tile kTile =
+      IntPanel<H6>::tile("h6", h6_multiply_avx2, h6_multiply_vnni256, h6_multiply_vnni);
 #elif defined(__aarch64__)
   static constexpr Tile kTile = IntPanel<H6>::tile("h6", h6_multiply_dotprod, h6_multiply_i8mm);
 #else

@@ -31,6 +31,8 @@ struct H6 {
 };
 
 void h6_multiply_avx2(const TileJob& job);
+void h6_multiply_vnni256(const TileJob& job);
+void h6_multiply_few_vnni256(const TileJob& job);
 void h6_multiply_vnni(const TileJob& job);
 void h6_multiply_dotprod(const TileJob& job);
 void h6_multiply_i8mm(const TileJob& job);

@@ -90,7 +90,7 @@ struct Kernels {
 
 }  // namespace
 
-void h6_multiply_vnni(const TileJob& job) { vnni::multiply<Kernels>(job, h6_multiply_avx2); }
+void h6_multiply_vnni(const TileJob& job) { vnni::multiply<Kernels>(job, h6_multiply_few_vnni256); }
 
 }  // namespace hearth::kernels
 #endif

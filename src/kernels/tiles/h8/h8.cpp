@@ -37,7 +37,8 @@ float H8::accumulate(const std::byte* tile, int groups, int r, const ActivationB
 
 const Tile& tile_h8() {
 #if defined(__x86_64__)
-  static constexpr Tile kTile = IntPanel<H8>::tile("h8", h8_multiply_avx2, h8_multiply_vnni);
+  static constexpr Tile kTile =
+      IntPanel<H8>::tile("h8", h8_multiply_avx2, h8_multiply_vnni256, h8_multiply_vnni);
 #elif defined(__aarch64__)
   static constexpr Tile kTile = IntPanel<H8>::tile("h8", h8_multiply_dotprod, h8_multiply_i8mm);
 #else

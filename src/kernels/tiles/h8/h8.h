@@ -32,6 +32,8 @@ struct H8 {
 static_assert(H8::bytes(kCodesGroups) == 2176);
 
 void h8_multiply_avx2(const TileJob& job);
+void h8_multiply_vnni256(const TileJob& job);
+void h8_multiply_few_vnni256(const TileJob& job);
 void h8_multiply_vnni(const TileJob& job);
 void h8_multiply_dotprod(const TileJob& job);
 void h8_multiply_i8mm(const TileJob& job);

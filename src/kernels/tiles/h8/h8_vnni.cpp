@@ -42,7 +42,7 @@ struct Kernels {
 
 }  // namespace
 
-void h8_multiply_vnni(const TileJob& job) { vnni::multiply<Kernels>(job, h8_multiply_avx2); }
+void h8_multiply_vnni(const TileJob& job) { vnni::multiply<Kernels>(job, h8_multiply_few_vnni256); }
 
 }  // namespace hearth::kernels
 #endif
