@@ -159,6 +159,13 @@ class Attend {
     return shape_.window > 0 ? std::max<int64_t>(0, position - shape_.window + 1) : 0;
   }
 
+  struct Slots {
+    int32_t first, end;
+    bool operator==(const Slots&) const = default;
+  };
+  Slots slots_seen(int64_t position, int64_t page_start) const;
+  Slots soften(const AttentionInput& input, int64_t token, int64_t tokens, int64_t page_start, float* scores,
+               Partial out) const;
   void load_queries(const InputPlan& plan, int64_t head, int64_t token, int64_t tokens, float* q) const;
   void walk(const InputPlan& plan, int64_t head, int64_t token, int64_t tokens, int64_t first_page,
             int64_t end_page, const float* q, float* scores, Partial out) const;
@@ -254,6 +261,32 @@ void Attend::reset(Partial part, int64_t rows) const {
   std::fill(part.acc, part.acc + rows * stride_, 0.0f);
 }
 
+/// The slots of the page from `page_start` on that the token at `position` sees.
+Attend::Slots Attend::slots_seen(int64_t position, int64_t page_start) const {
+  const auto slot = [&](int64_t at) {
+    return static_cast<int32_t>(std::clamp<int64_t>(at - page_start, 0, kPageTokens));
+  };
+  return {slot(first_visible(position)), slot(position + 1)};
+}
+
+/// Scores of a page become weights, all tokens that see the same slots at once; returns what any of them
+/// sees.
+Attend::Slots Attend::soften(const AttentionInput& input, int64_t token, int64_t tokens, int64_t page_start,
+                             float* scores, Partial out) const {
+  Slots any = {kPageTokens, 0};
+  for (int64_t t = 0; t < tokens;) {
+    const Slots seen = slots_seen(input.position + token + t, page_start);
+    int64_t next = t + 1;
+    while (next < tokens && slots_seen(input.position + token + next, page_start) == seen) ++next;
+    const int64_t row = t * shape_.group;
+    step_(scores + row * kPageTokens, static_cast<int32_t>((next - t) * shape_.group), seen.first, seen.end,
+          shape_.softcap, out.state + row, out.acc + row * stride_, static_cast<int32_t>(stride_));
+    if (seen.first < seen.end) any = {std::min(any.first, seen.first), std::max(any.end, seen.end)};
+    t = next;
+  }
+  return any;
+}
+
 /// Attends the queries to pages [first_page, end_page), which lie in one segment.
 void Attend::walk(const InputPlan& plan, int64_t head, int64_t token, int64_t tokens, int64_t first_page,
                   int64_t end_page, const float* q, float* scores, Partial out) const {
@@ -269,24 +302,9 @@ void Attend::walk(const InputPlan& plan, int64_t head, int64_t token, int64_t to
     const int64_t last = input.position + token + tokens - 1;
     kernels_.scores(bytes, shape_.dims, reinterpret_cast<const std::byte*>(q), static_cast<int32_t>(rows),
                     static_cast<int32_t>(std::min<int64_t>(kPageTokens, last + 1 - page_start)), scores);
-    int32_t seen_first = kPageTokens;
-    int32_t seen_end = 0;
-    for (int64_t t = 0; t < tokens; ++t) {
-      const int64_t position = input.position + token + t;
-      const auto first =
-          static_cast<int32_t>(std::clamp<int64_t>(first_visible(position) - page_start, 0, kPageTokens));
-      const auto end = static_cast<int32_t>(std::clamp<int64_t>(position + 1 - page_start, 0, kPageTokens));
-      if (first < end) {
-        seen_first = std::min(seen_first, first);
-        seen_end = std::max(seen_end, end);
-      }
-      for (int64_t r = t * shape_.group; r < (t + 1) * shape_.group; ++r) {
-        step_(scores + r * kPageTokens, first, end, shape_.softcap, out.state[r], out.acc + r * stride_,
-              static_cast<int32_t>(stride_));
-      }
-    }
-    if (seen_first < seen_end) {
-      kernels_.accumulate(bytes, shape_.dims, scores, static_cast<int32_t>(rows), seen_first, seen_end,
+    const Slots seen = soften(input, token, tokens, page_start, scores, out);
+    if (seen.first < seen.end) {
+      kernels_.accumulate(bytes, shape_.dims, scores, static_cast<int32_t>(rows), seen.first, seen.end,
                           out.acc, page + 1 < end_page ? page_of(page + 1) : nullptr);
     }
   }

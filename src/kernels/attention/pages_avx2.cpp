@@ -303,48 +303,66 @@ HEARTH_TARGET_AVX2 void rescale(float* acc, int32_t dim, __m256 factor) {
   for (; d < dim; ++d) acc[d] *= _mm256_cvtss_f32(factor);
 }
 
-HEARTH_TARGET_AVX2 void step(float* s, int32_t first, int32_t end, float softcap, RowState& state, float* acc,
-                             int32_t dim) {
-  constexpr int kVectors = kPageTokens / kLanes;
+/// Caps the scores of one row and makes those outside [first, end) the lowest; returns their maximum.
+HEARTH_INLINE_AVX2 float cap_and_mask(float* s, int32_t first, int32_t end, float softcap) {
   const __m256 lowest = _mm256_set1_ps(-std::numeric_limits<float>::infinity());
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  const __m256i before = _mm256_set1_epi32(first - 1);
+  const __m256i after = _mm256_set1_epi32(end);
+  __m256 top = lowest;
+  for (int32_t j = 0; j < kPageTokens; j += kLanes) {
+    __m256 v = _mm256_loadu_ps(s + j);
+    if (softcap > 0) {
+      const __m256 cap = _mm256_set1_ps(softcap);
+      v = _mm256_mul_ps(cap, avx2::tanh(_mm256_div_ps(v, cap)));
+    }
+    const __m256i slot = _mm256_add_epi32(lane, _mm256_set1_epi32(j));
+    const __m256i inside =
+        _mm256_and_si256(_mm256_cmpgt_epi32(slot, before), _mm256_cmpgt_epi32(after, slot));
+    v = _mm256_blendv_ps(lowest, v, _mm256_castsi256_ps(inside));
+    _mm256_storeu_ps(s + j, v);
+    top = _mm256_max_ps(top, v);
+  }
+  return avx2::max_lanes(top);
+}
+
+HEARTH_INLINE_AVX2 float max_score(const float* s) {
+  __m256 top = _mm256_loadu_ps(s);
+  HEARTH_UNROLL for (int j = kLanes; j < kPageTokens; j += kLanes) {
+    top = _mm256_max_ps(top, _mm256_loadu_ps(s + j));
+  }
+  return avx2::max_lanes(top);
+}
+
+/// Maxima of all rows first, then their exponentials: rows follow each other without waiting for a maximum.
+HEARTH_TARGET_AVX2 void step(float* s, int32_t rows, int32_t first, int32_t end, float softcap,
+                             RowState* state, float* acc, int32_t dim) {
   if (first >= end) {
-    for (int j = 0; j < kVectors; ++j) _mm256_storeu_ps(s + j * kLanes, _mm256_setzero_ps());
+    std::fill(s, s + rows * kPageTokens, 0.0f);
     return;
   }
-  __m256 v[kVectors];
-  for (int j = 0; j < kVectors; ++j) v[j] = _mm256_loadu_ps(s + j * kLanes);
-  if (softcap > 0) {
-    const __m256 cap = _mm256_set1_ps(softcap);
-    for (int j = 0; j < kVectors; ++j) v[j] = _mm256_mul_ps(cap, avx2::tanh(_mm256_div_ps(v[j], cap)));
-  }
-  if (first > 0 || end < kPageTokens) {
-    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    const __m256i before = _mm256_set1_epi32(first - 1);
-    const __m256i after = _mm256_set1_epi32(end);
-    for (int j = 0; j < kVectors; ++j) {
-      const __m256i slot = _mm256_add_epi32(lane, _mm256_set1_epi32(j * kLanes));
-      const __m256i inside =
-          _mm256_and_si256(_mm256_cmpgt_epi32(slot, before), _mm256_cmpgt_epi32(after, slot));
-      v[j] = _mm256_blendv_ps(lowest, v[j], _mm256_castsi256_ps(inside));
+  const bool plain = first == 0 && end == kPageTokens && !(softcap > 0);
+  for (int32_t r = 0; r < rows; ++r) {
+    float* row = s + r * kPageTokens;
+    const float page_max = plain ? max_score(row) : cap_and_mask(row, first, end, softcap);
+    if (page_max > state[r].max) {
+      const __m256 factor = avx2::exp(_mm256_set1_ps(state[r].max - page_max));
+      state[r].sum *= _mm256_cvtss_f32(factor);
+      rescale(acc + r * dim, dim, factor);
+      state[r].max = page_max;
     }
   }
-  __m256 top = v[0];
-  for (int j = 1; j < kVectors; ++j) top = _mm256_max_ps(top, v[j]);
-  const float page_max = avx2::max_lanes(top);
-  if (page_max > state.max) {
-    const __m256 factor = avx2::exp(_mm256_set1_ps(state.max - page_max));
-    state.sum *= _mm256_cvtss_f32(factor);
-    rescale(acc, dim, factor);
-    state.max = page_max;
+  for (int32_t r = 0; r < rows; ++r) {
+    float* row = s + r * kPageTokens;
+    const __m256 max = _mm256_set1_ps(state[r].max);
+    __m256 sum = _mm256_setzero_ps();
+    for (int32_t j = 0; j < kPageTokens; j += kLanes) {
+      const __m256 weight = avx2::exp(_mm256_sub_ps(_mm256_loadu_ps(row + j), max));
+      _mm256_storeu_ps(row + j, weight);
+      sum = _mm256_add_ps(sum, weight);
+    }
+    state[r].sum += avx2::sum_lanes(sum);
   }
-  const __m256 max = _mm256_set1_ps(state.max);
-  __m256 sum = _mm256_setzero_ps();
-  for (int j = 0; j < kVectors; ++j) {
-    const __m256 weight = avx2::exp(_mm256_sub_ps(v[j], max));
-    _mm256_storeu_ps(s + j * kLanes, weight);
-    sum = _mm256_add_ps(sum, weight);
-  }
-  state.sum += avx2::sum_lanes(sum);
 }
 
 template <typename T>

@@ -77,7 +77,7 @@ void accumulate(const std::byte* page, PageDims dims, float* p, int32_t rows, in
   }
 }
 
-void step(float* s, int32_t first, int32_t end, float softcap, RowState& state, float* acc, int32_t dim) {
+void step_row(float* s, int32_t first, int32_t end, float softcap, RowState& state, float* acc, int32_t dim) {
   std::fill(s, s + std::clamp(first, 0, kPageTokens), 0.0f);
   std::fill(s + std::clamp(end, 0, kPageTokens), s + kPageTokens, 0.0f);
   if (first >= end) {
@@ -100,6 +100,13 @@ void step(float* s, int32_t first, int32_t end, float softcap, RowState& state, 
     sum += s[i];
   }
   state.sum += sum;
+}
+
+void step(float* s, int32_t rows, int32_t first, int32_t end, float softcap, RowState* state, float* acc,
+          int32_t dim) {
+  for (int32_t r = 0; r < rows; ++r) {
+    step_row(s + r * kPageTokens, first, end, softcap, state[r], acc + r * dim, dim);
+  }
 }
 
 int64_t query_bytes(PageDims dims) { return dims.dim_k * int64_t{sizeof(float)}; }

@@ -14,11 +14,12 @@ struct RowState {
   float sum;  // of exp(score - max)
 };
 
-/// Turns the scores of one row (64) into weights exp(score - max) in place: caps them, sets slots outside
-/// [first, end) to 0, raises `state.max`, rescales `state.sum` and acc (dim floats) when it rose, and adds
-/// the new weights to the sum. With first >= end nothing changes but the scores, which become 0.
-using SoftmaxStep = void (*)(float* scores, int32_t first, int32_t end, float softcap, RowState& state,
-                             float* acc, int32_t dim);
+/// Turns the scores of rows that see the same slots, (rows, 64), into weights exp(score - max) in place: caps
+/// them, sets slots outside [first, end) to 0, raises each row's state.max, rescales its sum and its acc
+/// (rows, dim) when it rose, and adds the new weights to the sum. With first >= end nothing changes but the
+/// scores, which become 0. A row's result does not depend on the other rows.
+using SoftmaxStep = void (*)(float* scores, int32_t rows, int32_t first, int32_t end, float softcap,
+                             RowState* state, float* acc, int32_t dim);
 
 SoftmaxStep softmax_step(Isa isa);
 
