@@ -197,6 +197,15 @@ class Chat(unittest.TestCase):
         terminal.wait_for("tok/s")
         self.assertTrue(self.save(terminal)["model"].endswith("device.gguf"))
 
+    def test_the_catalogue_is_not_saved_over(self):
+        catalogue = pathlib.Path(self.folder.name) / "home.toml"
+        text = (SOURCE / "models/device/catalogue.toml").read_bytes()
+        catalogue.write_bytes(text)
+        terminal = self.chat("--catalogue", catalogue)
+        terminal.type(f"/save {catalogue}\n")
+        terminal.wait_for("is an input itself")
+        self.assertEqual(catalogue.read_bytes(), text)
+
     def test_without_a_model_the_specialist_answers(self):
         terminal = self.chat()
         terminal.type("lock the front door\n")

@@ -153,6 +153,7 @@ class ChatCommand : public Command {
     if (path.empty()) return fail(ErrorCode::kUsage, "/save needs a file name");
     std::vector<std::filesystem::path> inputs;
     if (const auto model = resolve_model(model_name_); model) inputs.push_back(*model);
+    if (!catalogue_.empty()) inputs.emplace_back(catalogue_);
     HEARTH_RETURN_IF_ERROR(check_output_file(inputs, path, true));
     const io::Json chat = {{"model", model_name_}, {"system", system_}, {"messages", messages_}};
     HEARTH_ASSIGN(io::AtomicFile file, io::AtomicFile::create(path));
