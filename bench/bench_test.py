@@ -3,6 +3,8 @@
 
 Usage: bench_test.py HEARTH
 """
+import contextlib
+import io
 import json
 import os
 import pathlib
@@ -107,6 +109,34 @@ class Models(unittest.TestCase):
                 self.assertEqual(len(make_model.block(kind, rng, 0.02)), size, kind)
 
 
+class Run(unittest.TestCase):
+    def refused(self, *given):
+        with self.assertRaises(SystemExit) as stopped, contextlib.redirect_stderr(io.StringIO()) as said:
+            run.arguments(given)
+        self.assertEqual(stopped.exception.code, 2)
+        return said.getvalue()
+
+    def test_a_selection_that_holds_nothing_is_refused(self):
+        self.assertIn("no suite bogus", self.refused("--quick", "--suite", "bogus"))
+        self.assertIn("no suite bogus", self.refused("--suite", "speed,bogus"))
+        self.assertIn("--quick has no form of suite peers", self.refused("--quick", "--suite", "peers"))
+        self.assertEqual(run.arguments(["--quick", "--suite", "speed,peers"]).suites, ["speed"])
+
+    def test_a_model_of_any_suite_is_made_where_it_is_missing(self):
+        class Side:
+            name = "hearth"
+
+            def start(self, *arguments):
+                started.append(arguments)
+
+        started, args = [], run.arguments(["--suite", "threads", "--models", "device:Q4_0"])
+        with tempfile.TemporaryDirectory() as work:
+            for suite in run.MODELS:
+                for case in run.cases_of(suite, args, Side(), None):
+                    path = run.prepared_model(case, pathlib.Path(work))
+                    self.assertEqual(started.pop()[2:], (path, "--type", "q4_0"), suite)
+
+
 class Sides(unittest.TestCase):
     def test_a_process_is_timed_and_weighed(self):
         out, seconds, rss = sides.run([sys.executable, "-c", "import time; x = bytearray(60 << 20); time.sleep(0.2); print('done')"])
@@ -122,13 +152,17 @@ class Sides(unittest.TestCase):
 
             def measure(self, request):
                 children = pathlib.Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()
+                self_may_use.append(os.sched_getaffinity(0))
                 seen.append((request["threads"], [os.sched_getaffinity(int(child)) for child in children]))
                 return {}
 
-        last = {max(os.sched_getaffinity(0))}
+        self_may_use, before = [], os.sched_getaffinity(0)
+        last = {max(before)}
         for threads, taken in ((1, False), (2, True), (2, False)):
             sides.Variant(Side(), threads, taken).measure({"threads": 9})
         self.assertEqual(seen, [(1, []), (2, [last]), (2, [])])
+        self.assertEqual(self_may_use, [set(sorted(before)[-2:])] * 3)
+        self.assertEqual(os.sched_getaffinity(0), before)
         names = [sides.Variant(Side(), *how).name for how in ((1, False), (2, False), (2, True))]
         self.assertEqual(names, ["hearth, one thread", "hearth", "hearth, a core taken"])
 

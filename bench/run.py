@@ -9,7 +9,7 @@ Suites:
   depth       the same with 2,048 and 8,192 tokens in the context (the peer's 8,192 with the smallest model only: it takes minutes),
               hearth alone with 32,768, and how fast the context was filled
   batch       eight sequences decoded together against one
-  threads     one thread, two, and two while another process keeps one core busy
+  threads     one thread, two, and two while another process keeps one core busy; all held to two cores
   first_token from the start of a process, with a warm file cache, to the first token after a prompt of 16
   memory      peak resident memory with a context of 2,048
   quantize    float16 to Q4_K_M
@@ -82,7 +82,8 @@ class Case:
         return "-".join(part for part in (self.suite, self.shape, self.kind.replace(" ", "_"), self.label) if part)
 
 
-def arguments():
+def arguments(given=None):
+    """`given`: instead of the command line's."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--hearth", default="build/release/hearth")
     p.add_argument("--hearth-flags", default="", help="more options for `hearth bench`, e.g. '--kv f16'")
@@ -101,15 +102,17 @@ def arguments():
     p.add_argument("--peer-python", default="python3", help="a Python that has the other peers")
     p.add_argument("--estimate", action="store_true", help="say how long it would take and stop")
     p.add_argument("--report-only", action="store_true")
-    args = p.parse_args()
+    args = p.parse_args(given)
     args.suites = list(MODELS) if args.suite == "all" else args.suite.split(",")
     args.results = args.work / ("results-quick" if args.quick else "results")
-    if args.quick:
-        args.suites = [suite for suite in args.suites if suite in QUICK]
-        args.rounds, args.depths, args.out = args.rounds or 2, "2048", None
     for suite in args.suites:
         if suite not in MODELS:
             p.error(f"no suite {suite}; there are {', '.join(MODELS)}")
+    if args.quick:
+        args.suites = [suite for suite in args.suites if suite in QUICK]
+        args.rounds, args.depths, args.out = args.rounds or 2, "2048", None
+        if not args.suites:
+            p.error(f"--quick has no form of suite {args.suite}; it has {', '.join(QUICK)}")
     return args
 
 
@@ -125,7 +128,7 @@ def cases_of(suite, args, hearth, peer, others=()):
             yield one(speed | {"profile": True})
         elif suite == "depth":
             for depth in map(int, args.depths.split(",")):
-                if depth >= make_model.SHAPES[shape]["context"]:
+                if shape not in make_model.SHAPES or depth >= make_model.SHAPES[shape]["context"]:
                     continue
                 with_peer = depth <= 2048 or depth <= 8192 and shape == SMALLEST and kind == "Q4_K_M"
                 if depth > 8192 and shape != SMALLEST or depth > 2048 and shape == LARGE:
@@ -182,14 +185,15 @@ def model_path(shape, kind, work):
     return work / f"{shape}-{kind}.gguf"
 
 
-def prepared_model(case, hearth, work):
+def prepared_model(case, work):
+    """The file to measure, made where it is missing; of the sides the first is hearth."""
     if case.shape == "device":
         shipped = HERE.parent / "models" / "device" / "device.gguf"
         if case.kind == "as shipped":
             return shipped
         path = work / f"device-{case.kind}.gguf"
         if not path.exists():
-            hearth.start("convert", shipped, path, "--type", case.kind.lower())
+            case.sides[0].start("convert", shipped, path, "--type", case.kind.lower())
         return path
     path = model_path(case.shape, case.kind, work)
     if not path.exists():
@@ -230,16 +234,15 @@ def tell(text, passing=False):
 
 def measure(case, args, where):
     """Runs the rounds; what failed is left out and told. The file is written after each round, so that a stop loses one."""
-    hearth = case.sides[0]
     minutes = case.rounds * sum(estimate(case, side, args.work) for side in case.sides) / 60
     tell(f"{where} {case.name}: {case.rounds} rounds of {', '.join(side.name for side in case.sides)}; about {minutes:.1f} minutes")
-    model = prepared_model(case, hearth, args.work)
+    model = prepared_model(case, args.work)
     result = {"suite": case.suite, "shape": case.shape, "type": case.kind, "label": case.label, "request": case.request, "isa": case.isa,
               "processor": processor(), "commit": subprocess.run(["git", "-C", str(HERE), "describe", "--always", "--dirty"], capture_output=True,
                                                                  text=True, check=False).stdout.strip(),
               "model_bytes": model.stat().st_size, "rounds": [], "failed": {}}
     if case.suite == "fit":
-        result["doctor"] = hearth.doctor()
+        result["doctor"] = case.sides[0].doctor()
     path = args.results / case.isa / f"{case.name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     warm = case.request["mode"] == "first_token"  # the first start packs weights and fills the file cache: not a round
@@ -271,7 +274,7 @@ def main():
     args = arguments()
     args.results.mkdir(parents=True, exist_ok=True)
     if not args.report_only:
-        cases = []
+        cases, peer = [], None
         for suite in args.suites:
             here = argparse.Namespace(**vars(args) | ({"isa": "native"} if suite == "peers" else {}))  # not all can be held to AVX2
             hearth = sides.Hearth(args.hearth, args.work, here.isa, args.hearth_flags.split())

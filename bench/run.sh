@@ -4,6 +4,17 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+peers=build/bench/peers
+run() {
+  local python=python3
+  [ -x $peers/bin/python ] && python=$peers/bin/python
+  exec python3 bench/run.py --peer-python "$python" --out docs/benchmarks.md "$@"
+}
+case " $* " in
+  *" --estimate "* | *" --report-only "* | *" --help "* | *" -h "*) run "$@" ;; # nothing is measured: nothing to build or install
+esac
+said=$(python3 bench/run.py --estimate "$@" 2>&1) || { echo "$said" >&2; exit 2; } # a wrong selection is refused before anything is built
+
 cmake --preset release -DHEARTH_BENCH=ON
 cmake --build --preset release --target hearth hearth_matmul_bench
 build/release/bench/hearth_matmul_bench --benchmark_filter='read/|/3072/1024/(1|4|512)/' --benchmark_min_time=0.2
@@ -14,11 +25,8 @@ if [ ! -d bench/peer/node_modules/node-llama-cpp ]; then
     echo "bench/run.sh: llama.cpp could not be installed; hearth will be measured without it" >&2
 fi
 # The other peers are Python packages; a virtual environment keeps them away from the system's.
-peers=build/bench/peers
 if [ ! -x $peers/bin/python ] && [[ "$*" == *peers* || "$*" == *"suite all"* || "$*" != *--quick* && "$*" != *--suite* ]]; then
   { python3 -m venv $peers && $peers/bin/pip install -q -r bench/peer/requirements.txt; } ||
     echo "bench/run.sh: the other peers could not be installed; they are left out" >&2
 fi
-python=python3
-[ -x $peers/bin/python ] && python=$peers/bin/python
-exec python3 bench/run.py --peer-python "$python" --out docs/benchmarks.md "$@"
+run "$@"

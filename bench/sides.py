@@ -127,15 +127,30 @@ class Variant:
         self.side, self.threads, self.core_taken = side, threads, core_taken
         self.name = side.name + (", one thread" if threads == 1 else ", a core taken" if core_taken else "")
 
+    def start(self, *arguments):
+        return self.side.start(*arguments)
+
     def measure(self, request):
-        with taken_core() if self.core_taken else contextlib.nullcontext():
+        with two_cores() as (_, last), taken_core(last) if self.core_taken else contextlib.nullcontext():
             return self.side.measure(request | {"threads": self.threads})
 
 
 @contextlib.contextmanager
-def taken_core():
-    """Another process that computes all the time on the last core this one may use; yields its id."""
-    core = max(os.sched_getaffinity(0))
+def two_cores():
+    """Holds this process and those it starts to the last two cores that it may use, so that two threads and a taken core compete on
+    a machine of any size; yields the two."""
+    allowed = os.sched_getaffinity(0)
+    cores = sorted(allowed)[-2:]
+    os.sched_setaffinity(0, cores)
+    try:
+        yield cores[0], cores[-1]
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+@contextlib.contextmanager
+def taken_core(core):
+    """Another process that computes all the time on that core; yields its id."""
     code = f"import os\nos.sched_setaffinity(0, [{core}])\nprint(flush=True)\nwhile True: pass"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
         try:
