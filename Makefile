@@ -1,8 +1,9 @@
 # Thin wrappers over the CMake presets: what is missing is installed, then configured, built and run.
-# make demo | test | build | bench | fuzz | goldens | deps | clean
+# make demo | test | test-peer | build | bench | fuzz | goldens | deps | clean
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 300
+STORIES ?= ../shared/data/models/stories260k/stories260K.gguf
 
 PACKAGES := g++ cmake ninja-build ccache pkg-config python3 ca-certificates \
   nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libcurl4-openssl-dev libsodium-dev libedit-dev \
@@ -13,12 +14,13 @@ BENCH_PACKAGES := libbenchmark-dev nodejs npm
 GOLDEN_PACKAGES := python3-venv
 CLANG_PACKAGES := clang libclang-rt-14-dev
 
-.PHONY: help deps build demo test test-asan test-tsan test-clang test-aarch64 bench bench-quick bench-gate fuzz goldens clean format tidy
+.PHONY: help deps build demo test check-release test-asan test-tsan test-clang test-aarch64 test-peer bench bench-quick bench-gate fuzz goldens clean format tidy
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo     install what is missing, build, and let the built-in specialist answer a command"
 	@echo "make test     build with warnings as errors and run every test suite"
+	@echo "make test-peer  the comparisons with llama.cpp, which it installs into bench/peer (npm); make test runs most of them, where it is there"
 	@echo "make build    build/release/hearth"
 	@echo "make deps     install the Debian packages hearth needs (apt; sudo when not root)"
 	@echo "make bench    microbenchmarks, then all suites against the peers on the same files, into docs/benchmarks.md (BENCH=\"--estimate\": how long)"
@@ -54,7 +56,16 @@ demo: build
 test: deps
 	@cmake --preset dev >/dev/null
 	@cmake --build --preset dev -j $(JOBS)
+	@$(MAKE) --no-print-directory check-release
 	@tools/run_tests.sh dev --timeout 900
+
+# The disassembly of the kernels as they are shipped: the tests look at those built for them.
+check-release: deps
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release -j $(JOBS) --target hearth_kernels
+	@if [ "$$(uname -m)" = x86_64 ] && $(CXX) --version | grep -q 'Free Software Foundation'; then \
+	  tools/check_spills.py build/release/libhearth_kernels.a && tools/check_vex.py build/release/libhearth_kernels.a; \
+	else echo "LEFT OUT: the disassembly of the release kernels, which is checked for GCC and x86-64"; fi
 
 test-asan test-tsan: test-%: deps
 	@cmake --preset $* >/dev/null
@@ -73,6 +84,16 @@ test-aarch64: deps
 	@cmake --preset aarch64 >/dev/null
 	@cmake --build --preset aarch64 -j $(JOBS)
 	@tools/run_tests.sh aarch64 --timeout 3600
+
+test-peer: deps
+	$(call install_packages,$(BENCH_PACKAGES) $(GOLDEN_PACKAGES))
+	@test -d bench/peer/node_modules/node-llama-cpp || (cd bench/peer && npm install --no-audit --no-fund --ignore-scripts)
+	@test -x build/peer-python/bin/python || { python3 -m venv build/peer-python && build/peer-python/bin/pip install -q numpy gguf; }
+	@cmake --preset dev >/dev/null
+	@cmake --build --preset dev -j $(JOBS) --target hearth hearth_encoders
+	@ctest --preset dev -R '^peer_' --no-tests=error
+	@if [ -f $(STORIES) ]; then HEARTH_NO_CHECK=1 build/peer-python/bin/python -B tests/peer/imatrix_reference.py build/dev/hearth bench/peer $(STORIES) README.md; \
+	else echo "LEFT OUT: importance matrices, for which there is no $(STORIES)"; fi
 
 fuzz: deps
 	$(call install_packages,$(CLANG_PACKAGES))

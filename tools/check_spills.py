@@ -22,7 +22,7 @@ import sys
 MIN_PRODUCTS = 16
 MIN_FUSED = 8
 MAY_STORE = {  # start of a name after its namespace, and why
-    "step(float*": "softmax of a page's scores: with -O3 all 64 capped scores go through tanh in one turn; they are no sums",
+    "step(float*": "softmax of a page's scores: with -O3 a turn has 64 products, and two vectors are stored; they are no sums",
 }
 MAX_STORES_PER_PRODUCT = 0.5
 MAX_STORES_PER_PRODUCT_FEW = 1.25

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks that llama.cpp loads what `hearth convert` writes, and continues a text as hearth does. Not part of `make test`.
+"""Checks that llama.cpp loads what `hearth convert` writes, and continues a text as hearth does.
 
 Usage: convert_loads.py HEARTH PEER_FOLDER [MODEL ...]
 PEER_FOLDER is one in which `npm install node-llama-cpp` was run. Without MODEL (a .gguf file or a Hugging Face folder), tiny
@@ -13,6 +13,7 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
+import libllama  # noqa: E402
 import make_tiny  # noqa: E402
 
 TYPES = ["keep", "f32", "f16", "bf16", "q8_0"]
@@ -25,6 +26,8 @@ def main() -> int:
         print(__doc__, file=sys.stderr)
         return 2
     hearth, peer, *models = sys.argv[1:]
+    if libllama.libraries(peer) is None:
+        return libllama.SKIPPED
     failures = 0
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)

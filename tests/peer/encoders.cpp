@@ -1,5 +1,6 @@
-// hearth's weight encoders and the tensors of a GGUF file behind a C interface, so that a Python test can
+// hearth's weight encoders and the tensors of GGUF files behind a C interface, so that Python tests can
 // compare them with a peer's in one process. Built with the tests only, never installed.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -69,6 +70,39 @@ HEARTH_EXPORT int hearth_matrices(const char* path, void (*take)(const char* nam
     std::vector<float> values(static_cast<size_t>(tensor.shape[0] * tensor.shape[1]));
     format->decode(tensor.data.data(), values.data(), static_cast<int64_t>(values.size()));
     take(tensor.name.c_str(), values.data(), tensor.shape[0], tensor.shape[1]);
+  }
+  return 1;
+}
+
+/// Calls `take(name, error, energy)` for every matrix that `encoded` and its `source` have: the squared
+/// differences, and the squares of the source's values, both weighted by column where `importance(name)` is
+/// not null. 0 when a file cannot be read or lacks a matrix.
+HEARTH_EXPORT int hearth_file_errors(const char* source, const char* encoded,
+                                     const float* (*importance)(const char* name),
+                                     void (*take)(const char* name, double error, double energy)) {
+  const auto before = hearth::io::read_gguf(source, block_layout);
+  const auto after = hearth::io::read_gguf(encoded, block_layout);
+  if (!before || !after) return 0;
+  for (const hearth::io::Tensor& tensor : before->tensors) {
+    if (tensor.shape.size() != 2) continue;
+    const auto other = std::find_if(after->tensors.begin(), after->tensors.end(),
+                                    [&](const hearth::io::Tensor& one) { return one.name == tensor.name; });
+    const Format* format = hearth::kernels::find_format(tensor.type);
+    if (format == nullptr || other == after->tensors.end() || other->shape != tensor.shape ||
+        hearth::kernels::find_format(other->type) == nullptr)
+      return 0;
+    std::vector<float> values(static_cast<size_t>(tensor.shape[0] * tensor.shape[1]));
+    format->decode(tensor.data.data(), values.data(), static_cast<int64_t>(values.size()));
+    const float* weights = importance(tensor.name.c_str());
+    double energy = 0;
+    for (size_t i = 0; i < values.size(); ++i) {
+      const double weight = weights ? double{weights[i % static_cast<size_t>(tensor.shape[1])]} : 1.0;
+      energy += weight * double{values[i]} * double{values[i]};
+    }
+    take(tensor.name.c_str(),
+         hearth_error(other->type, values.data(), other->data.data(), tensor.shape[0], tensor.shape[1],
+                      weights),
+         energy);
   }
   return 1;
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Compares `hearth imatrix` with a forward pass in double precision (NumPy) of a model of the Llama family, and has llama.cpp's
-quantiser take the file. Not part of `make test`. Needs numpy and gguf.
+quantiser take the file. Needs numpy and gguf, so it is part of `make test-peer` only.
 
 Usage: imatrix_reference.py HEARTH PEER_FOLDER MODEL.gguf TEXT
 MODEL's matrices are float (F32, F16); PEER_FOLDER is one in which `npm install node-llama-cpp` was run.
@@ -74,6 +74,9 @@ def main() -> int:
         print(__doc__, file=sys.stderr)
         return 2
     hearth, peer, model, text = sys.argv[1:]
+    libraries = libllama.libraries(peer)
+    if libraries is None:
+        return libllama.SKIPPED
     with tempfile.TemporaryDirectory() as scratch:
         out = pathlib.Path(scratch) / "m.gguf"
         raw = pathlib.Path(text).read_bytes()
@@ -93,7 +96,7 @@ def main() -> int:
             worst = max(worst, np.abs(got - expected).max() / expected.mean())
         print(f"{len(wanted)} matrices, largest difference {worst:.2e} of the mean")
         means = {name: list(values[name + ".in_sum2"] / values[name + ".counts"][0]) for name in wanted}
-        libllama.Quantiser(peer).quantise(model, pathlib.Path(scratch) / "q.gguf", "iq4_nl", imatrix=means)
+        libllama.Quantiser(libraries).quantise(model, pathlib.Path(scratch) / "q.gguf", "iq4_nl", imatrix=means)
         print("llama.cpp's quantiser took the means")
         return 0 if len(wanted) == len(values) // 2 and worst < 1e-4 else 1
 

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Compares the weight type of every tensor that `hearth quantize` writes with what llama.cpp's quantiser chooses, and checks that
-llama.cpp loads the file and continues a text. Not part of `make test`.
+"""Compares every tensor that `hearth quantize` writes with what llama.cpp's quantiser makes of the same file: the same weight type, and
+a squared error (with an importance matrix the weighted one) at most 1 percent larger. Checks that llama.cpp loads the file and
+continues a text.
 
-Usage: quantize_types.py HEARTH PEER_FOLDER [MODEL.gguf ...]
-PEER_FOLDER is one in which `npm install node-llama-cpp` was run. Without MODEL, tiny random models of several shapes are made:
+Usage: quantize_types.py HEARTH LIBRARY PEER_FOLDER [MODEL.gguf ...]
+LIBRARY is hearth_encoders, built with the tests; PEER_FOLDER is one in which `npm install node-llama-cpp` was run. Without MODEL, tiny random models of several shapes are made:
 rows that are whole blocks of 256 and rows that are not, tied and untied, with few and many query heads to a key-value head.
 Known difference, by intent: in mxfp4 llama.cpp keeps every matrix of a dense model in Q8_0 (its mix is for experts).
 """
+import ctypes
 import json
 import pathlib
 import random
@@ -18,7 +20,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 import libllama  # noqa: E402
 import make_tiny  # noqa: E402
+from encode_errors import TOLERANCE, floats  # noqa: E402
 from make_tiny import F32, UINT32  # noqa: E402
+
+IMPORTANCE = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_char_p)
+TAKE_ERROR = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_double, ctypes.c_double)
 
 SHAPES = {"grouped": dict(dim=256, ffn=512, heads=8, kv=1, layers=17, tied=True),
           "plain": dict(dim=256, ffn=256, heads=4, kv=4, layers=8, tied=False),
@@ -71,12 +77,38 @@ def write_imatrix(path: pathlib.Path, columns: dict[str, int]) -> dict[str, list
     return means
 
 
+def file_errors(library, source: pathlib.Path, encoded: pathlib.Path, weights: dict | None) -> dict[str, tuple[float, float]]:
+    """Matrix -> squared error, and the squares of the values, both weighted where there are `weights`."""
+    found = {}
+    arrays = {name.encode(): floats(values) for name, values in (weights or {}).items()}
+    importance = IMPORTANCE(lambda name: ctypes.addressof(arrays[name]) if name in arrays else None)
+    take = TAKE_ERROR(lambda name, error, energy: found.__setitem__(name.decode(), (error, energy)))
+    if library.hearth_file_errors(str(source).encode(), str(encoded).encode(), importance, take) == 0:
+        raise SystemExit(f"{encoded}: cannot be compared with {source}")
+    return found
+
+
+def worse(library, source: pathlib.Path, ours: pathlib.Path, other: pathlib.Path, weights: dict | None, names) -> tuple[float, dict]:
+    """The worst of our errors over llama.cpp's among the matrices `names`, and those above the tolerance."""
+    mine, wanted = (file_errors(library, source, path, weights) for path in (ours, other))
+    ratios = {}
+    for name in names & mine.keys():
+        nothing = 1e-12 * mine[name][1]  # both may meet the weights exactly
+        ratios[name] = 1.0 if mine[name][0] <= nothing else mine[name][0] / max(wanted[name][0], nothing)
+    return max(ratios.values()), {name: round(ratio, 4) for name, ratio in ratios.items() if not ratio <= TOLERANCE}
+
+
 def main() -> int:
-    if len(sys.argv) < 3:
+    if len(sys.argv) < 4:
         print(__doc__, file=sys.stderr)
         return 2
-    hearth, peer, *models = sys.argv[1:]
-    theirs = libllama.Quantiser(peer)
+    hearth, library, peer, *models = sys.argv[1:]
+    libraries = libllama.libraries(peer)
+    if libraries is None:
+        return libllama.SKIPPED
+    theirs = libllama.Quantiser(libraries)
+    library = ctypes.CDLL(library)
+    library.hearth_file_errors.argtypes = [ctypes.c_char_p, ctypes.c_char_p, IMPORTANCE, TAKE_ERROR]
     failures = 0
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
@@ -100,10 +132,13 @@ def main() -> int:
                     differ = {name: (mine[name], wanted[name]) for name in wanted if mine[name] != wanted[name]}
                     if mix == "mxfp4":
                         differ = {name: pair for name, pair in differ.items() if pair != ("MXFP4", "Q8_0")}
-                    failures += bool(differ) or my_number != number
+                    same = {name for name in wanted if mine[name] == wanted[name]}
+                    worst, above = worse(library, path, ours, other, weights, same)
+                    failures += bool(differ) or my_number != number or bool(above)
                     label = f"{path.stem} {mix}{' with imatrix' if weights else ''}"
                     print(f"{label}: {len(wanted)} tensors, file_type {my_number}"
-                          + (f" / {number}" if number != my_number else "") + (f", DIFFER: {differ}" if differ else ", all alike"))
+                          + (f" / {number}" if number != my_number else "") + (f", DIFFER: {differ}" if differ else ", all alike")
+                          + f", error at most {worst:.4f} of llama.cpp's" + (f", ABOVE: {above}" if above else ""), flush=True)
                     if weights is None:
                         run = subprocess.run(["node", str(HERE / "llama_cpp_continue.mjs"), peer, str(ours), "8", "hi the"],
                                              capture_output=True)
