@@ -1,6 +1,6 @@
-// Which instruction set the compute kernels use, chosen once at start: the best one this processor has,
-// unless HEARTH_ISA=scalar|avx2|avxvnni|avx512vnni|dotprod|i8mm asks for another. Kernels keep one table of
-// functions per ISA and look it up here. Must not know any kernel.
+// Which instruction set the compute kernels use, chosen once at start: the best proven one this processor
+// has, unless HEARTH_ISA=scalar|avx2|avxvnni|avx512vnni|dotprod|i8mm asks for another. Kernels keep one table
+// of functions per ISA and look it up here. Must not know any kernel.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,9 @@ Isa active_isa();
 Isa set_active_isa(Isa isa);
 /// Every ISA this machine can run, scalar first: what tests loop over.
 std::span<const Isa> available_isas();
+/// The one of `available` (scalar first) that is used unless HEARTH_ISA asks for another: the last, but never
+/// kAvxVnni, whose own encoding has not run on any machine yet.
+Isa default_isa(std::span<const Isa> available);
 std::string_view to_string(Isa isa);
 /// Where kAvxVnni is available: whether by AVX-VNNI, whose encoding of the instruction (VEX) is preferred.
 bool has_avx_vnni();

@@ -101,11 +101,6 @@ struct AttentionScratch::Impl {
 AttentionScratch::AttentionScratch() : impl_(std::make_unique<Impl>()) {}
 AttentionScratch::~AttentionScratch() = default;
 
-int64_t AttentionScratch::bytes() const {
-  return static_cast<int64_t>((impl_->partials.capacity() + impl_->workspaces.capacity()) * sizeof(float)) +
-         impl_->counter_capacity * static_cast<int64_t>(sizeof(int32_t));
-}
-
 AttentionNeed attention_need(const KvFormat& format, const AttentionShape& shape, int64_t context_tokens,
                              int64_t sequences, int64_t tokens) {
   const Tiling tiling(format, shape);

@@ -64,8 +64,6 @@ class AttentionScratch {
   /// allocates.
   void reserve(const KvFormat& format, const AttentionShape& shape, int64_t context_tokens, int64_t sequences,
                int threads);
-  /// Taken now.
-  int64_t bytes() const;
 
   struct Impl;
   Impl& impl() { return *impl_; }

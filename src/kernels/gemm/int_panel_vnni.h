@@ -1,7 +1,7 @@
 // AVX-512 VNNI form of the many-column kernels: one instruction multiplies and adds four bytes for sixteen
 // rows, so two panels make a vector and nothing can overflow. Same packed tiles and the same bits as the
 // other forms: sums over a group are exact integers, and the float operations keep their order. Few columns
-// read memory and stay with AVX2. Knows no tile by name.
+// read memory and stay with the 256-bit kernels. Knows no tile by name.
 #pragma once
 
 #if defined(__x86_64__)
@@ -13,7 +13,7 @@ namespace hearth::kernels::vnni {
 using avx2::PlainColumns;
 
 inline constexpr int kLanes = 2 * kPanelRows;
-inline constexpr int64_t kFewColumns = 16;  // up to here the AVX2 kernels, straight from the tile, are faster
+inline constexpr int64_t kFewColumns = 16;  // up to here the 256-bit kernels, without a copy, are faster
 
 /// Code vectors of two panels side by side: [group][vector][panel][32 bytes].
 struct alignas(64) WideCodes {

@@ -29,11 +29,10 @@ struct Evex {
 // - vectors(g), where the codes of a group begin, and codes(g), a reader of them: pair(j) is code vectors j
 //   and j + 4, unsigned;
 // - GroupScales and scales(g); RowScales and row_scales(), made of vectors, so that they may be kept
-// expanded;
-// - Fold<N>: the float operations of N columns of one panel. Each of the kParts of a group has its own
-// integer
-//   sums, and part<i>(scales, dots, a, g, sums) takes them in turn; Minima<N>, with add(scales, a, g) for
-//   each group; end(row_scales, minima, sums) ends a tile.
+//   expanded;
+// - Fold<N>: the float operations of N columns of one panel. Each of the kParts of a group has integer sums
+//   of its own, and part<i>(scales, dots, a, g, sums) takes them in turn; Minima<N>, with add(scales, a, g),
+//   for each group; end(row_scales, minima, sums) ends a tile.
 
 /// What the zero point adds to the sums of a part of group g, to be added in turn: -kZero * sum of x.
 template <int kZero, int kParts>
