@@ -19,7 +19,8 @@ void LoadFlags::declare(CLI::App& app) {
       ->check(CLI::Range(1, 1024).description("1 to 1024"))
       ->group("Loading");
   app.add_flag("--pin-threads", pin_threads,
-               "Keep each thread on a processor of its own; only for machines with nothing else to do")
+               "Keep each worker thread on a processor of its own (the calling thread stays free); only for "
+               "machines with nothing else to do")
       ->group("Loading");
   app.add_option("--ctx", context,
                  "Context in tokens, or 'auto' for the largest that fits (default: 4096, or the model's own)")

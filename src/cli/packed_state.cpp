@@ -70,7 +70,7 @@ Status verify_packed_folder(const fs::path& folder, Verification& verification) 
   std::string_view more;
   if (!status && status.error().code == ErrorCode::kCorrupt) {
     fs::remove(weights, error);
-    more = error ? "" : "; removed, the next start packs it again";
+    more = error ? "" : "; removed";
   }
   HEARTH_RETURN_IF_ERROR(verification.take(status, more));
   if (status && fs::path(origin).is_absolute() && !fs::exists(origin, error)) {
@@ -135,10 +135,10 @@ std::string describe(const PackedState& state) {
   const std::string where = concat(", ", io::human_bytes(state.bytes), " in ", state.path.string());
   if (state.state == "only") return "only the packed form is there" + where;
   if (state.state == "current") return "current" + where;
-  if (state.state == "changed") return "of the model before it changed; made again at the next start" + where;
-  if (state.state == "version") return "of another version of hearth; made again at the next start" + where;
-  if (state.state == "unreadable") return "cannot be read; made again at the next start" + where;
-  return "damaged; made again at the next start" + where;
+  if (state.state == "changed") return "of the model before it changed; not used" + where;
+  if (state.state == "version") return "of another version of hearth; not used" + where;
+  if (state.state == "unreadable") return "cannot be read; not used" + where;
+  return "damaged; not used" + where;
 }
 
 Status verify_everything(Console& console) {

@@ -71,7 +71,7 @@ std::optional<io::TensorFile> open_packed(const std::filesystem::path& path, con
     if (from && from->source == cache.source) return std::move(file).value();
     why = from ? "are of the model as it was before it changed" : why_unusable(from.error());
   }
-  log_line(LogLevel::kInfo, concat(path.string(), ": its packed weights ", why, "; packing them again"));
+  log_line(LogLevel::kInfo, concat(path.string(), ": its packed weights ", why, "; not used"));
   return std::nullopt;
 }
 

@@ -79,7 +79,7 @@ class PackTest(unittest.TestCase):
             self.assertEqual(self.state(self.model)["state"], "damaged", what)
             text, notes = self.answer(self.model, "--pack-cache")
             self.assertEqual((text, len(notes)), (expected, 1), (what, notes))
-            self.assertIn("damaged; packing them again", notes[0])
+            self.assertIn("damaged; not used", notes[0])
             self.assertEqual(self.answer(self.model, "--pack-cache"), (expected, []))
         os.utime(self.model, (1, 1))
         self.assertEqual(self.state(self.model)["state"], "changed")

@@ -116,7 +116,7 @@ class Perplexity(Quality):
     def test_bad_input_is_one_line(self):
         empty = self.folder / "empty.txt"
         empty.write_text("")
-        for arguments, code in (([DEVICE, empty], 2), ([DEVICE, "/nonexistent"], 1), ([DEVICE, self.text, "--stride", 600], 2),
+        for arguments, code in (([DEVICE, empty], 2), ([DEVICE, "/nonexistent"], 1), ([DEVICE, self.text, "--stride", 600], 2), ([DEVICE, self.text, "--stride", 0.5], 2),
                                 ([DEVICE, self.text, "--base-fast"], 2), ([DEVICE, self.text, "--resume"], 2)):
             result = self.hearth("perplexity", *arguments, code=code)
             self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)

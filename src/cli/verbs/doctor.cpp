@@ -58,6 +58,7 @@ class DoctorCommand : public Command {
     console.out(line);
     console.out("4-bit models of  need      decode at most\n");
     for (const double billions : kSizesInBillions) print_size(billions, memory, all_gb_s, console);
+    console.out("need: a rule of thumb; hearth show MODEL counts what one model takes\n");
     return {};
   }
 

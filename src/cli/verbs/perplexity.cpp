@@ -48,9 +48,9 @@ class PerplexityCommand : public Command {
            "before it has. So every token of the text is scored once, all but those of the first window with "
            "at least ctx - stride tokens before them. Where the model wants a BOS, it begins each window; "
            "without one the first token of the text is not scored")
-        ->check(positive());
+        ->check(whole_number_from(1));
     app.add_option("--tokens", max_tokens_, "Only the first so many tokens of the text")
-        ->check(CLI::Range(2, 1 << 30));
+        ->check(whole_number_from(2));
     app.add_flag("--parse-special", tokenize_.parse_special, "Recognise control tokens written in the text");
     app.add_option(
         "--per-token", scores_path_,

@@ -36,13 +36,13 @@ class PullCommand : public Command {
     app.add_option("--name", name_, "Name in the store, for URLs and files (default: the file's name)");
     app.add_option("--sha256", sha256_, "SHA-256 the file must have (the hub's are checked without asking)");
     app.add_option("--connections", connections_, "Parallel requests")
-        ->check(CLI::Range(1, 16))
+        ->check(CLI::Range(1, 16).description("1 to 16"))
         ->capture_default_str();
     app.add_option("--retries", retries_, "Tries without progress before giving up")
-        ->check(CLI::Range(1, 100))
+        ->check(CLI::Range(1, 100).description("1 to 100"))
         ->capture_default_str();
     app.add_option("--stall-timeout", stall_timeout_s_, "Seconds of silence that count as a cut")
-        ->check(CLI::Range(1, 3600))
+        ->check(CLI::Range(1, 3600).description("1 to 3600"))
         ->capture_default_str();
     app.add_flag("--packed-only", packed_only_,
                  "Keep only the packed form that runs, not the file it is made from (saves half the disk)");
@@ -84,7 +84,9 @@ class PullCommand : public Command {
     if (!packed_only_) return options;
     options.pack = [&console](const std::filesystem::path& model, const std::filesystem::path& out,
                               const std::string& source) { return pack(console, model, out, source); };
-    options.packed_is_usable = [](const std::filesystem::path& path) { return model::open_source(path).ok(); };
+    options.packed_is_usable = [](const std::filesystem::path& path) {
+      return model::open_source(path).ok();
+    };
     return options;
   }
 
@@ -147,9 +149,12 @@ class PullCommand : public Command {
       for (const store::StoredFile& file : model.manifest.files) {
         files.push_back({{"name", file.name}, {"size", file.size}, {"sha256", file.sha256}});
       }
-      const io::Json root = {{"name", model.manifest.name},           {"path", model.path().string()},
-                             {"source", model.manifest.source},       {"revision", model.manifest.revision},
-                             {"size", model.manifest.bytes()},        {"files", std::move(files)},
+      const io::Json root = {{"name", model.manifest.name},
+                             {"path", model.path().string()},
+                             {"source", model.manifest.source},
+                             {"revision", model.manifest.revision},
+                             {"size", model.manifest.bytes()},
+                             {"files", std::move(files)},
                              {"already_there", outcome.already_there},
                              {"packed_only", model.manifest.packed.has_value()}};
       console.out(io::dump_json(root) + "\n");
