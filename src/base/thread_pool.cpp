@@ -11,9 +11,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cmath>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -36,26 +33,6 @@ void cpu_pause() {
 #elif defined(__aarch64__)
   asm volatile("yield");
 #endif
-}
-
-/// CPUs allowed by the cgroup quota, or a huge number: cgroup v2 `cpu.max` ("max 100000" or "150000 100000"),
-/// v1 cfs files.
-double cgroup_cpu_quota() {
-  constexpr double kNoLimit = 1e9;
-  std::ifstream v2("/sys/fs/cgroup/cpu.max");
-  std::string quota;
-  double period = 0;
-  if (v2 >> quota >> period) {
-    if (quota == "max" || period <= 0) return kNoLimit;
-    return std::strtod(quota.c_str(), nullptr) / period;
-  }
-  std::ifstream v1_quota("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
-  std::ifstream v1_period("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  double microseconds = 0;
-  if (v1_quota >> microseconds && v1_period >> period && microseconds > 0 && period > 0) {
-    return microseconds / period;
-  }
-  return kNoLimit;
 }
 
 /// Indices [begin, end) of one thread that are left: it takes the first, others steal the last.
@@ -96,14 +73,6 @@ class alignas(64) Run {
 };
 
 }  // namespace
-
-int available_cpus() {
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  int cpus = 1;
-  if (sched_getaffinity(0, sizeof(mask), &mask) == 0) cpus = std::max(1, CPU_COUNT(&mask));
-  return std::max(1, std::min(cpus, static_cast<int>(std::ceil(std::min(cgroup_cpu_quota(), 1e6)))));
-}
 
 struct ThreadPool::State {
   struct alignas(64) Slot {

@@ -13,10 +13,6 @@ namespace hearth {
 enum class Priority : uint8_t { kDecode, kPrefill, kEncode, kBackground };
 inline constexpr int kPriorities = 4;
 
-/// Number of processors this process may use: affinity mask and cgroup CPU quota (v1 and v2) taken into
-/// account; at least 1.
-int available_cpus();
-
 /// Where the workers of a pool run.
 enum class Affinity : uint8_t {
   kAny,     // wherever the system puts them: right wherever others work on the machine too

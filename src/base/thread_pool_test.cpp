@@ -76,6 +76,46 @@ TEST(ThreadPool, AStalledWorkerHoldsUpOneIndexOnly) {
   EXPECT_EQ(by_caller + by_worker, 100);
 }
 
+/// The order in which two threads take 100 indices while one of them is stuck in its first index until the
+/// other has done all the rest.
+struct Order {
+  std::vector<int64_t> caller;
+  std::vector<int64_t> worker;
+};
+Order order_when_stuck(bool caller_is_stuck) {
+  constexpr int64_t kCount = 100;
+  ThreadPool pool(2);
+  const auto caller = std::this_thread::get_id();
+  Order order;
+  std::atomic<int64_t> done{0};
+  std::atomic<bool> worker_came{false};
+  pool.parallel_for(kCount, [&](int64_t i) {
+    const bool is_caller = std::this_thread::get_id() == caller;
+    (is_caller ? order.caller : order.worker).push_back(i);
+    if (!is_caller) worker_came = true;
+    while (is_caller && !worker_came) std::this_thread::yield();
+    while (is_caller == caller_is_stuck && done < kCount - 1) std::this_thread::yield();
+    ++done;
+  });
+  return order;
+}
+
+/// Every thread walks a part of its own upwards, and then takes the other's part from its end.
+TEST(ThreadPool, IndicesAreTakenInRuns) {
+  Order wanted;
+  for (int64_t i = 0; i < 50; ++i) wanted.caller.push_back(i);
+  for (int64_t i = 99; i > 50; --i) wanted.caller.push_back(i);
+  Order got = order_when_stuck(false);
+  EXPECT_EQ(got.caller, wanted.caller);
+  EXPECT_EQ(got.worker, std::vector<int64_t>{50});
+
+  for (int64_t i = 50; i < 100; ++i) wanted.worker.push_back(i);
+  for (int64_t i = 49; i > 0; --i) wanted.worker.push_back(i);
+  got = order_when_stuck(true);
+  EXPECT_EQ(got.caller, std::vector<int64_t>{0});
+  EXPECT_EQ(got.worker, wanted.worker);
+}
+
 TEST(ThreadPool, SeveralCallersShareOnePool) {
   ThreadPool pool(2);
   std::atomic<int64_t> total{0};
@@ -173,8 +213,6 @@ TEST(ThreadPool, PinnedWorkersHaveOneProcessorEach) {
     EXPECT_EQ(worker_cpus, affinity == Affinity::kPinned ? 1 : CPU_COUNT(&all));
   }
 }
-
-TEST(AvailableCpus, IsPositive) { EXPECT_GE(available_cpus(), 1); }
 
 }  // namespace
 }  // namespace hearth

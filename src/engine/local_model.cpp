@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/cpus.h"
 #include "base/log.h"
 #include "io/file.h"
 #include "io/json.h"

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/cpus.h"
 #include "cli/model_options.h"
 #include "cli/output_file.h"
 #include "cli/verb.h"

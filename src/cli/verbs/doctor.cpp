@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdio>
 
+#include "base/cpus.h"
 #include "cli/packed_state.h"
 #include "cli/verb.h"
 #include "io/file.h"

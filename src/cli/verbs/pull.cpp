@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/cpus.h"
 #include "base/thread_pool.h"
 #include "cli/verb.h"
 #include "engine/local_model.h"

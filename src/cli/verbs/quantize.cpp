@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <map>
 
+#include "base/cpus.h"
 #include "cli/model_options.h"
 #include "cli/number_checks.h"
 #include "cli/output_file.h"
