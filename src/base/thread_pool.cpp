@@ -149,8 +149,10 @@ struct ThreadPool::State {
   }
 
   void worker_loop(size_t self) {
-    while (!stopping.load(std::memory_order_acquire)) {
+    while (true) {
+      // Before the question whether to stop: a stop after it changes the epoch, which ends the sleep below.
       const uint32_t seen = epoch.load(std::memory_order_acquire);
+      if (stopping.load(std::memory_order_acquire)) return;
       if (work_once(self)) continue;
       bool changed = false;
       for (int spin = 0; spin < kIdleSpins && !changed; ++spin) {
