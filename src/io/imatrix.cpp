@@ -29,6 +29,11 @@ std::optional<BlockLayout> float32_only(uint32_t type) {
   return BlockLayout{1, 4};
 }
 
+/// That would blow the mean up, to infinity even.
+bool holds_part_of_an_input(const std::vector<double>& counts) {
+  return std::any_of(counts.begin(), counts.end(), [](double count) { return count > 0 && count < 1; });
+}
+
 /// Finite and not negative, as sums of squares and counts are.
 bool append_values(std::span<const std::byte> bytes, std::vector<double>& out) {
   out.resize(bytes.size() / sizeof(float));
@@ -80,10 +85,8 @@ Result<ImportanceMatrix> from_gguf(std::span<const std::byte> bytes, std::string
       return fail(ErrorCode::kCorrupt, name, ": sums and counts of ", printable(stem),
                   " do not belong together (", entry.sum_squares.size(), " and ", entry.counts.size(), ')');
     }
-    for (const double count : entry.counts) {  // a part of an input would blow the mean up, to infinity even
-      if (count > 0 && count < 1)
-        return fail(ErrorCode::kCorrupt, name, ": the count of ", printable(stem), " is less than one input");
-    }
+    if (holds_part_of_an_input(entry.counts))
+      return fail(ErrorCode::kCorrupt, name, ": the count of ", printable(stem), " is less than one input");
   }
   return out;
 }
@@ -167,6 +170,9 @@ Status check_writable(const std::filesystem::path& path, const ImportanceMatrix&
       return fail(ErrorCode::kUnsupported, path.string(), ": a sum of ", printable(name),
                   " is too large for float32 or not a number");
     }
+    if (holds_part_of_an_input(entry.counts))
+      return fail(ErrorCode::kUnsupported, path.string(), ": the count of ", printable(name),
+                  " is less than one input");
   }
   return {};
 }

@@ -100,12 +100,13 @@ TEST_F(ImatrixTest, NoPrefixOfEitherFormDoesHarm) {
 
 TEST_F(ImatrixTest, WritesNothingItCouldNotReadBack) {
   const auto path = folder_.path() / "m.gguf";
-  for (const int what : {0, 1, 2, 3}) {
+  for (const int what : {0, 1, 2, 3, 4}) {
     ImportanceMatrix matrix = sample();
     if (what == 0) matrix.chunks = int64_t{1} << 32;
     if (what == 1) matrix.chunk_tokens = int64_t{1} << 40;
     if (what == 2) matrix.entries["blk.0.attn_q.weight"].sum_squares[1] = 1e39;
     if (what == 3) matrix.entries["blk.0.attn_q.weight"].counts[0] = std::numeric_limits<double>::quiet_NaN();
+    if (what == 4) matrix.entries["blk.0.attn_q.weight"].counts[0] = .5;
     const Status status = write_imatrix(path, matrix);
     ASSERT_FALSE(status.ok()) << what;
     EXPECT_EQ(status.error().code, ErrorCode::kUnsupported);
@@ -115,12 +116,18 @@ TEST_F(ImatrixTest, WritesNothingItCouldNotReadBack) {
 
 TEST_F(ImatrixTest, RefusesPartsOfAnInput) {
   const auto path = folder_.path() / "m.gguf";
-  for (const double count : {1e-30, .5, 1.0}) {
-    ImportanceMatrix matrix = sample();
-    matrix.entries["blk.0.attn_q.weight"].counts = {count};
-    ASSERT_TRUE(write_imatrix(path, matrix));
-    const auto got = read_imatrix(path);
-    EXPECT_EQ(got.ok(), count == 1.0) << count;
+  ImportanceMatrix matrix = sample();
+  matrix.entries["blk.0.attn_q.weight"].counts = {12345};
+  ASSERT_TRUE(write_imatrix(path, matrix));
+  const auto whole = read_file(path, 1 << 20);
+  ASSERT_TRUE(whole);
+  for (const float count : {1e-30f, .5f, 1.0f}) {
+    std::string bytes = *whole;
+    const auto at = bytes.find(raw(12345.0f));
+    ASSERT_NE(at, std::string::npos);
+    std::memcpy(bytes.data() + at, &count, sizeof(count));
+    const auto got = parsed(bytes);
+    EXPECT_EQ(got.ok(), count == 1.0f) << count;
     if (!got) {
       EXPECT_THAT(got.error().message, HasSubstr("less than one input"));
     }
