@@ -23,7 +23,7 @@ PLAIN, IMPORTANCE, FEEDBACK = "plain", "importance matrix", "error feedback"
 
 def inputs_key(args, model):
     """Tells runs apart whose files must not be mixed: by the binary, the model, the calibration text and how much of it is read."""
-    key = hashlib.sha256(f"{args.chunks}\n".encode())
+    key = hashlib.sha256(f"{args.chunks} {args.parse_special}\n".encode())
     for root in filter(None, (args.hearth, model, args.calibration)):
         root = pathlib.Path(root).resolve()
         for path in sorted(root.iterdir()) if root.is_dir() else [root]:

@@ -131,7 +131,8 @@ class Tables(Quality):
         files = [self.folder / name for name in ("hearth", "model.gguf", "calibration.txt")]
         for path in files:
             path.write_text("first")
-        args = argparse.Namespace(hearth=str(files[0]), calibration=str(files[2]), chunks=8, work=str(self.folder / "work"))
+        args = argparse.Namespace(hearth=str(files[0]), calibration=str(files[2]), chunks=8, parse_special=False,
+                                  work=str(self.folder / "work"))
         work = quality.Bench(args, "m", str(files[1])).work
         self.assertEqual(quality.Bench(args, "m", str(files[1])).work, work)
         seen = {work}
@@ -140,7 +141,9 @@ class Tables(Quality):
             seen.add(quality.Bench(args, "m", str(files[1])).work)
         args.chunks = 9
         seen.add(quality.Bench(args, "m", str(files[1])).work)
-        self.assertEqual(len(seen), 5)
+        args.parse_special = True
+        seen.add(quality.Bench(args, "m", str(files[1])).work)
+        self.assertEqual(len(seen), 6)
 
 
 class Check(Quality):
