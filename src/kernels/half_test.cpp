@@ -88,16 +88,5 @@ TEST(Isa, AvxVnniIsThereWithEitherEncoding) {
   EXPECT_EQ(has(Isa::kAvxVnni), has_avx_vnni() || has(Isa::kAvx512Vnni));
 }
 
-TEST(Isa, AvxVnniAloneIsNotTheDefault) {
-  const auto chosen = [](std::initializer_list<Isa> available) {
-    return default_isa({available.begin(), available.size()});
-  };
-  EXPECT_EQ(chosen({Isa::kScalar}), Isa::kScalar);
-  EXPECT_EQ(chosen({Isa::kScalar, Isa::kAvx2}), Isa::kAvx2);
-  EXPECT_EQ(chosen({Isa::kScalar, Isa::kAvx2, Isa::kAvxVnni}), Isa::kAvx2);
-  EXPECT_EQ(chosen({Isa::kScalar, Isa::kAvx2, Isa::kAvxVnni, Isa::kAvx512Vnni}), Isa::kAvx512Vnni);
-  EXPECT_EQ(chosen({Isa::kScalar, Isa::kDotprod, Isa::kI8mm}), Isa::kI8mm);
-}
-
 }  // namespace
 }  // namespace hearth::kernels

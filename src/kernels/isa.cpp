@@ -66,9 +66,9 @@ Isa choose() {
     }
     log_line(LogLevel::kWarning,
              concat("HEARTH_ISA=", wanted, " is unknown or not supported by this machine; using ",
-                    to_string(default_isa(available))));
+                    to_string(available.back())));
   }
-  return default_isa(available);
+  return available.back();
 }
 
 std::atomic<Isa>& active() {
@@ -85,10 +85,6 @@ Isa set_active_isa(Isa isa) { return active().exchange(isa); }
 std::span<const Isa> available_isas() {
   static const Available kAvailable = detect();
   return {kAvailable.list.data(), kAvailable.count};
-}
-
-Isa default_isa(std::span<const Isa> available) {
-  return available.back() == Isa::kAvxVnni ? available[available.size() - 2] : available.back();
 }
 
 bool has_avx_vnni() {

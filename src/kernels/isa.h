@@ -1,5 +1,4 @@
-// Which instruction set the compute kernels use, chosen once at start: the best proven one this processor
-// has, unless HEARTH_ISA=scalar|avx2|avxvnni|avx512vnni|dotprod|i8mm asks for another. Kernels keep one table
+// Which instruction set the compute kernels use, chosen once at start: the best one this processor has, unless HEARTH_ISA=scalar|avx2|avxvnni|avx512vnni|dotprod|i8mm asks for another. Kernels keep one table
 // of functions per ISA and look it up here. Must not know any kernel.
 #pragma once
 
@@ -13,7 +12,7 @@ namespace hearth::kernels {
 enum class Isa : uint8_t {
   kScalar,      // plain C++: the reference
   kAvx2,        // AVX2, FMA and F16C
-  kAvxVnni,     // and the 256-bit byte dot product, of AVX-VNNI or else of AVX-512 VL and VNNI; experimental
+  kAvxVnni,     // and the 256-bit byte dot product, of AVX-VNNI or else of AVX-512 VL and VNNI
   kAvx512Vnni,  // AVX2 and AVX-512 F, BW, VL and VNNI
   kDotprod,     // 64-bit Arm with the byte dot product (Armv8.2 FEAT_DotProd)
   kI8mm,        // and the byte matrix product (Armv8.6 FEAT_I8MM)
@@ -26,11 +25,8 @@ Isa active_isa();
 /// Tests only, while no kernel runs: makes `isa` (available here) the one in use for matrix products and
 /// returns the previous.
 Isa set_active_isa(Isa isa);
-/// Every ISA this machine can run, scalar first: what tests loop over.
+/// Every ISA this machine can run, scalar first and the one used by default last: what tests loop over.
 std::span<const Isa> available_isas();
-/// The one of `available` (scalar first) that is used unless HEARTH_ISA asks for another: the last, but never
-/// kAvxVnni, whose own encoding has not run on any machine yet.
-Isa default_isa(std::span<const Isa> available);
 std::string_view to_string(Isa isa);
 /// Where kAvxVnni is available: whether by AVX-VNNI, whose encoding of the instruction (VEX) is preferred.
 bool has_avx_vnni();
