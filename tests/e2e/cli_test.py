@@ -5,6 +5,7 @@ Usage: cli_test.py HEARTH SOURCE_DIR
 import json
 import math
 import pathlib
+import re
 import struct
 import subprocess
 import sys
@@ -224,10 +225,17 @@ class Plumbing(unittest.TestCase):
                 self.assertEqual((result.returncode, len(result.stderr.splitlines())), (2, 1), result.stderr)
 
     def test_too_large_a_context_is_refused_with_numbers(self):
-        result = hearth("run", DEVICE, "--raw", "-p", "x", "--ctx", "16000000")
-        if result.returncode == 0:
-            self.skipTest("this machine has room for 16 million tokens")
+        largest = 1 << 31  # 11 TB: more than any machine that runs this
+        result = hearth("run", DEVICE, "--raw", "-p", "x", "--kv", "f32", "--ctx", largest)
         self.assertEqual((result.returncode, len(result.stderr.splitlines())), (1, 1), result.stderr)
+        numbers = re.search(r"needs 1\d\.\d TB of memory .*context of (\d+) tokens 1\d\.\d TB.* leaves [\d.]+ [MGT]B .*"
+                            r"a context of (\d+) tokens would fit", result.stderr)
+        self.assertIsNotNone(numbers, result.stderr)
+        self.assertEqual(int(numbers[1]), largest)
+        self.assertTrue(0 < int(numbers[2]) < largest, result.stderr)
+        result = hearth("run", DEVICE, "--raw", "-p", "x", "--ctx", largest + 1)
+        self.assertEqual((result.returncode, len(result.stderr.splitlines())), (2, 1), result.stderr)
+        self.assertIn(str(largest), result.stderr)
 
     def test_prompt_longer_than_the_context(self):
         result = hearth("run", DEVICE, "--raw", "--ctx", "16", "-p", "turn on the kitchen lights " * 20)
