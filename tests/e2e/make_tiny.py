@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Writes tiny random models of the Llama family for tests: a GGUF file with mixed weight types, or a Hugging Face folder.
+"""Writes tiny random models of the Llama family for tests: a GGUF file with mixed weight types, the same with so many layers that
+its memory can be told from the program's (about 65 MB), or a Hugging Face folder.
 
-Usage: make_tiny.py gguf OUT.gguf | make_tiny.py folder OUT_FOLDER [SEED]
+Usage: make_tiny.py gguf OUT.gguf | make_tiny.py large OUT.gguf | make_tiny.py folder OUT_FOLDER [SEED]
 Python standard library only. The weights are random, so the text they make is nonsense; their shapes and files are real.
 """
 import json
@@ -11,6 +12,7 @@ import struct
 import sys
 
 DIM, FFN, HEADS, KV_HEADS, HEAD_DIM, CONTEXT = 256, 256, 2, 1, 32, 512
+LARGE_FFN, LARGE_LAYERS = 8192, 16
 # GGUF tensor type -> (values per block, bytes per block)
 F32, F16, Q4_0, Q8_0, Q4_K, Q6_K, BF16 = 0, 1, 2, 8, 12, 14, 30
 BLOCKS = {F32: (1, 4), F16: (1, 2), Q4_0: (32, 18), Q8_0: (32, 34), Q4_K: (256, 144), Q6_K: (256, 210), BF16: (1, 2)}
@@ -123,24 +125,25 @@ def sentencepiece_tokens() -> tuple[list[str], list[float], list[int]]:
     return tokens, [0.0] * 259 + [-float(i) for i in range(len(pieces))], kinds
 
 
-def tensor_table(vocab: int) -> list[tuple[str, list[int], int]]:
+def tensor_table(vocab: int, ffn: int, layers: int) -> list[tuple[str, list[int], int]]:
     q, kv = HEADS * HEAD_DIM, KV_HEADS * HEAD_DIM
-    return [("token_embd.weight", [vocab, DIM], Q8_0), ("output_norm.weight", [DIM], F32),
-            ("blk.0.attn_norm.weight", [DIM], F32), ("blk.0.attn_q.weight", [q, DIM], Q4_K),
-            ("blk.0.attn_k.weight", [kv, DIM], F32), ("blk.0.attn_v.weight", [kv, DIM], Q4_0),
-            ("blk.0.attn_output.weight", [DIM, q], Q8_0), ("blk.0.ffn_norm.weight", [DIM], F32),
-            ("blk.0.ffn_gate.weight", [FFN, DIM], Q4_K), ("blk.0.ffn_up.weight", [FFN, DIM], Q6_K),
-            ("blk.0.ffn_down.weight", [DIM, FFN], Q4_0)]
+    table = [("token_embd.weight", [vocab, DIM], Q8_0), ("output_norm.weight", [DIM], F32)]
+    for layer in range(layers):
+        table += [(f"blk.{layer}.{name}.weight", shape, kind) for name, shape, kind in
+                  [("attn_norm", [DIM], F32), ("attn_q", [q, DIM], Q4_K), ("attn_k", [kv, DIM], F32), ("attn_v", [kv, DIM], Q4_0),
+                   ("attn_output", [DIM, q], Q8_0), ("ffn_norm", [DIM], F32), ("ffn_gate", [ffn, DIM], Q4_K),
+                   ("ffn_up", [ffn, DIM], Q6_K), ("ffn_down", [DIM, ffn], Q4_0)]]
+    return table
 
 
-def make_gguf(seed: int = 1) -> Gguf:
+def make_gguf(seed: int = 1, ffn: int = FFN, layers: int = 1) -> Gguf:
     rng = random.Random(seed)
     tokens, scores, kinds = sentencepiece_tokens()
     file = Gguf()
     file.set("general.architecture", STRING, "llama")
     file.set("general.name", STRING, "tiny random")
-    for key, value in [("block_count", 1), ("context_length", CONTEXT), ("embedding_length", DIM),
-                       ("feed_forward_length", FFN), ("attention.head_count", HEADS),
+    for key, value in [("block_count", layers), ("context_length", CONTEXT), ("embedding_length", DIM),
+                       ("feed_forward_length", ffn), ("attention.head_count", HEADS),
                        ("attention.head_count_kv", KV_HEADS), ("attention.key_length", HEAD_DIM),
                        ("attention.value_length", HEAD_DIM), ("rope.dimension_count", HEAD_DIM),
                        ("vocab_size", len(tokens))]:
@@ -155,12 +158,13 @@ def make_gguf(seed: int = 1) -> Gguf:
         file.set(f"tokenizer.ggml.{key}_token_id", UINT32, value)
     file.set("tokenizer.ggml.add_bos_token", BOOL, 1)
     file.set("tokenizer.chat_template", STRING, CHAT_TEMPLATE)
-    for name, shape, kind in tensor_table(len(tokens)):
+    for name, shape, kind in tensor_table(len(tokens), ffn, layers):
         count = shape[0] * (shape[1] if len(shape) > 1 else 1)
         if name.endswith("norm.weight"):
             data = struct.pack(f"<{count}f", *(1 + rng.gauss(0, 0.1) for _ in range(count)))
         else:
-            data = random_blocks(rng, kind, count, 0.06)
+            repeats = ffn // FFN if ".ffn_" in name else 1  # of a larger model: random numbers take time
+            data = random_blocks(rng, kind, count // repeats, 0.06) * repeats
         file.tensors.append((name, shape, kind, data))
     return file
 
@@ -244,13 +248,15 @@ def write_folder(folder: pathlib.Path, files: dict[str, bytes]) -> None:
 
 
 def main() -> int:
-    if len(sys.argv) not in (3, 4) or sys.argv[1] not in ("gguf", "folder"):
+    if len(sys.argv) not in (3, 4) or sys.argv[1] not in ("gguf", "large", "folder"):
         print(__doc__, file=sys.stderr)
         return 2
     out = pathlib.Path(sys.argv[2])
     seed = int(sys.argv[3]) if len(sys.argv) == 4 else 1
     if sys.argv[1] == "gguf":
         out.write_bytes(make_gguf(seed).to_bytes())
+    elif sys.argv[1] == "large":
+        out.write_bytes(make_gguf(seed, LARGE_FFN, LARGE_LAYERS).to_bytes())
     else:
         write_folder(out, make_folder(seed))
     return 0

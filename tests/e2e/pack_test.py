@@ -17,6 +17,11 @@ import unittest
 import make_tiny
 
 HEARTH = ""
+# Prints the exit status of a command and the most memory it had, mapped files included. A process of its own, and a small one: what
+# runs the command counts until that takes its place.
+PEAK = """import resource, subprocess, sys
+status = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL).returncode
+print(status, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"""
 
 
 class PackTest(unittest.TestCase):
@@ -125,6 +130,33 @@ class PackTest(unittest.TestCase):
             text, errors = process.communicate(timeout=100)
             self.assertEqual((process.returncode, text), (0, expected), errors)
         self.assertEqual((len(self.weights()), self.left_over()), (1, []))
+
+    # ---- memory
+
+    def peak_bytes(self, *arguments: object) -> int:
+        result = subprocess.run([sys.executable, "-I", "-S", "-c", PEAK, HEARTH, *map(str, arguments)], stdin=subprocess.DEVNULL,
+                                capture_output=True, timeout=100, env=os.environ | {"HEARTH_HOME": str(self.home)})
+        status, peak = map(int, result.stdout.split())
+        self.assertEqual(status, 0, result.stderr)
+        return peak * (1 if sys.platform == "darwin" else 1024)
+
+    def test_packing_never_holds_two_copies(self) -> None:
+        if subprocess.run(["grep", "-qE", "__[at]san_init", HEARTH]).returncode == 0:
+            self.skipTest("a sanitizer's own memory is larger than the model")
+        large = self.folder / "large.gguf"
+        subprocess.run([sys.executable, pathlib.Path(__file__).with_name("make_tiny.py"), "large", large], check=True)
+        size = large.stat().st_size
+        run = ("--threads", 2, "--raw", "-p", "abc", "-n", 1, "--ignore-end")
+        program = self.peak_bytes("run", self.model, *run, "--no-pack-cache")
+        # One copy, and a quarter of one: the tensor or the piece at hand, and the buffers of a wider model.
+        for how in ("--no-pack-cache", "--pack-cache", "--pack-cache"):  # packed in memory, packed into a file, mapped
+            peak = self.peak_bytes("run", large, *run, how) - program
+            self.assertLess(peak, 1.25 * size, how)
+            self.assertGreater(peak, 0.75 * size, f"{how}: all weights are read, so this measures something else")
+        [weights] = self.weights()
+        self.assertLess(abs(weights.stat().st_size - size), 0.05 * size)
+        # Packed without being run: no copy at all.
+        self.assertLess(self.peak_bytes("pull", large, "--name", "mine", "--packed-only") - program, 0.25 * size)
 
     # ---- verification and removal
 
