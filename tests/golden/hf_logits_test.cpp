@@ -20,6 +20,7 @@
 #include "io/safetensors.h"
 #include "lab/convert.h"
 #include "model/hf_folder.h"
+#include "text/tokenizer_files.h"
 
 namespace hearth::golden {
 namespace {
@@ -181,13 +182,20 @@ TEST(HfGoldens, CoverEveryArchitecture) {
   }
 }
 
-/// Packed weights of folders are believed as long as the translation is the same: see model/hf_folder.h.
+void update(XxHash64& digest, const io::Metadata& metadata, const std::vector<io::TensorToWrite>& tensors) {
+  const ScratchFolder scratch;
+  io::GgufWriteOptions options;
+  options.observe = [&](std::span<const std::byte> bytes) { digest.update(bytes); };
+  ASSERT_TRUE(io::write_gguf(scratch / "model.gguf", metadata, tensors, {}, options).ok());
+}
+
+/// Packed weights of folders are believed as long as the translation is the same: see model/hf_folder.h. The
+/// tokenizers are made up: small, and with everything that read_tokenizer_folder translates.
 TEST(HfTranslation, IsTheOneItsVersionNames) {
   std::set<std::filesystem::path> folders;
   for (const Golden& golden : find_goldens()) folders.insert(golden.model);
   ASSERT_GE(folders.size(), 10U);
   XxHash64 digest;
-  const ScratchFolder scratch;
   for (const std::filesystem::path& folder : folders) {
     const io::TensorFile file = model::open_source(folder).value();
     EXPECT_EQ(file.translation, model::kHfTranslation);
@@ -196,11 +204,15 @@ TEST(HfTranslation, IsTheOneItsVersionNames) {
       tensors.push_back({tensor.name, tensor.type, tensor.shape, tensor.data.size(),
                          [&tensor](const auto& sink) { return sink(tensor.data); }});
     }
-    io::GgufWriteOptions options;
-    options.observe = [&](std::span<const std::byte> bytes) { digest.update(bytes); };
-    ASSERT_TRUE(io::write_gguf(scratch / "model.gguf", file.metadata, tensors, {}, options).ok());
+    update(digest, file.metadata, tensors);
   }
-  EXPECT_EQ(std::pair(model::kHfTranslation, digest.digest()), std::pair(1U, uint64_t{13794205004033601309U}))
+  for (const std::string name : {"byte-level", "metaspace", "sentencepiece", "split"}) {
+    const auto tokenizer = text::read_tokenizer_folder(std::filesystem::path(HEARTH_SOURCE_DIR) /
+                                                       "tests/golden/tokenizers" / name);
+    ASSERT_TRUE(tokenizer.ok()) << tokenizer.error().message;
+    update(digest, *tokenizer, {});
+  }
+  EXPECT_EQ(std::pair(model::kHfTranslation, digest.digest()), std::pair(1U, uint64_t{4487749492668143860U}))
       << "translating folders gives something else: raise kHfTranslation, and put the new digest here";
 }
 
