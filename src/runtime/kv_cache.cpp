@@ -23,12 +23,12 @@ void free_bytes(std::byte* bytes) { std::free(bytes); }
 std::byte* allocate_pages(size_t bytes) {
   constexpr size_t kHugePage = size_t{1} << 21;
   const size_t alignment = bytes >= kHugePage ? kHugePage : 64;
-  auto* memory =
-      static_cast<std::byte*>(std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment));
+  void* memory = nullptr;  // of just so many bytes, which aligned_alloc may refuse
+  if (::posix_memalign(&memory, alignment, bytes) != 0) return nullptr;
 #if defined(MADV_HUGEPAGE)
-  if (memory && bytes >= kHugePage) (void)madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
+  if (bytes >= kHugePage) (void)madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
 #endif
-  return memory;
+  return static_cast<std::byte*>(memory);
 }
 
 /// Leading pages that no query at position `length` or later can see, with `slack` tokens to spare.
