@@ -30,7 +30,8 @@ typedef enum hearth_status {
   HEARTH_IO = 6,          /* the operating system refused */
   HEARTH_NETWORK = 7,
   HEARTH_CANCELLED = 8, /* a callback asked to stop */
-  HEARTH_INTERNAL = 9
+  HEARTH_INTERNAL = 9,
+  HEARTH_BUSY = 10 /* too much asked for at once; the same call may succeed later */
 } hearth_status;
 
 typedef struct hearth_options hearth_options;

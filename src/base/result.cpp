@@ -24,6 +24,8 @@ std::string_view to_string(ErrorCode code) {
       return "network";
     case ErrorCode::kCancelled:
       return "cancelled";
+    case ErrorCode::kBusy:
+      return "busy";
     case ErrorCode::kInternal:
       return "internal";
   }

@@ -23,6 +23,7 @@ enum class ErrorCode {
   kIo,           // the operating system refused
   kNetwork,      // the other side refused, vanished or lied
   kCancelled,    // the user stopped it
+  kBusy,         // too much asked for at once; the same request may succeed later
   kInternal,     // a bug in hearth
 };
 

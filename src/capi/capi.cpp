@@ -59,6 +59,8 @@ hearth_status status_of(ErrorCode code) {
       return HEARTH_NETWORK;
     case ErrorCode::kCancelled:
       return HEARTH_CANCELLED;
+    case ErrorCode::kBusy:
+      return HEARTH_BUSY;
     case ErrorCode::kInternal:
       return HEARTH_INTERNAL;
   }

@@ -68,8 +68,8 @@ class Catalogue {
 
   /// The prompt for a normalised request, byte for byte as the model was trained.
   std::string prompt(std::string_view normalised_request) const;
-  /// The JSON of an answer in the model's own form (contract section 4): pointers become names, several calls an
-  /// array. Nothing for a pointer to no entry; whether the rest holds is find_fault's to say.
+  /// The JSON of an answer in the model's own form (contract section 4): pointers become names, several calls
+  /// an array. Nothing for a pointer to no entry; whether the rest holds is find_fault's to say.
   std::optional<std::string> expand(std::string_view raw_answer) const;
   /// Checks an answer (contract section 4). Returns what is wrong, or nothing when it holds.
   std::optional<std::string> find_fault(std::string_view answer_json,

@@ -1,5 +1,6 @@
-// A specialist's answer as JSON and its check against the catalogue (models/device/README.md, contract sections
-// 4 and 5), and the request's normalisation (section 1). The answer comes from a model and is as untrusted as any input.
+// A specialist's answer as JSON and its check against the catalogue (models/device/README.md, contract
+// sections 4 and 5), and the request's normalisation (section 1). The answer comes from a model and is as
+// untrusted as any input.
 #include <algorithm>
 #include <charconv>
 

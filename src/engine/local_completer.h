@@ -12,6 +12,8 @@
 
 namespace hearth::engine {
 
+class Generation;
+
 class LocalCompleter : public Completer {
  public:
   /// `model` must outlive the completer. Errors: kTooLarge when the model's runtime has no sequence left.
@@ -33,12 +35,10 @@ class LocalCompleter : public Completer {
   Status reset();
 
  private:
-  struct Generation;
   /// reset() for who holds the turn already.
   Status start_over();
   explicit LocalCompleter(LocalModel& model, runtime::SeqId sequence) : model_(&model), sequence_(sequence) {}
 
-  Result<std::vector<int32_t>> prompt_ids(const CompletionRequest& request) const;
   /// Cuts the live sequence to what it shares with `ids` (at most all but the last); returns the shared
   /// length.
   Result<int64_t> reuse_prefix(const std::vector<int32_t>& ids);

@@ -22,7 +22,8 @@ namespace {
 runtime::RuntimeOptions runtime_options(const LoadOptions& options, int64_t context_tokens) {
   runtime::RuntimeOptions out;
   out.context_tokens = context_tokens;
-  out.cache_tokens = context_tokens * options.max_sequences;  // each session may fill its own
+  out.cache_tokens = std::max(options.cache_tokens, context_tokens);
+  if (options.cache_tokens == 0) out.cache_tokens = context_tokens * options.max_sequences;
   out.max_sequences = options.max_sequences;
   out.max_batch_tokens = options.max_batch_tokens;
   const bool exact = options.precision == kernels::Precision::kReference;

@@ -40,6 +40,8 @@ struct LoadOptions {
   /// Tensors whose products are computed in float32 although the rest is fast ("blk.3.ffn_down.weight").
   std::vector<std::string> float32_tensors;
   int32_t max_sequences = 1;
+  /// Tokens that all sequences may hold together; 0: each may fill its context.
+  int64_t cache_tokens = 0;
   int32_t max_batch_tokens = 512;
   /// Load although the plan says that memory will not do.
   bool ignore_memory = false;
@@ -58,8 +60,8 @@ struct PackedCache {
 
 /// What a file holds before any weight is packed: enough to show it, plan it or tokenize with it.
 struct OpenedModel {
-  io::TensorFile file;  // GGUF vocabulary, whatever the file was; tokenizer keys included
-  std::string name;     // for messages
+  io::TensorFile file;     // GGUF vocabulary, whatever the file was; tokenizer keys included
+  std::string name;        // for messages
   PackedCache cache = {};  // to be written when the model is loaded; no file: not wanted or there already
 };
 

@@ -77,8 +77,8 @@ Result<Completion> Specialist::complete(const CompletionRequest& request, const 
     HEARTH_ASSIGN(completion, completer_->complete(own, {}));
     if (completion.finish != FinishReason::kCancelled) {
       const std::optional<std::string> answer = catalogue_.expand(completion.text);
-      const bool holds = completion.finish == FinishReason::kStop && answer &&
-                         !catalogue_.find_fault(*answer, normalised);
+      const bool holds =
+          completion.finish == FinishReason::kStop && answer && !catalogue_.find_fault(*answer, normalised);
       completion.text = holds ? *answer : escalate("invalid");
       completion.finish = FinishReason::kStop;
     }

@@ -1,0 +1,52 @@
+// One answer while it is made: logits become tokens, tokens text, and stop strings, end tokens and limits an
+// end. Must not know where logits come from nor who reads the text.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "engine/completer.h"
+#include "runtime/stop_strings.h"
+#include "text/tokenizer.h"
+
+namespace hearth::engine {
+
+class Generation {
+ public:
+  /// `tokenizer` may be nullptr (no text, no end tokens) and must outlive this; so must what `request` points
+  /// to. Errors: kUsage (sampling options that do not fit the vocabulary).
+  static Result<Generation> create(const CompletionRequest& request, const text::Tokenizer* tokenizer,
+                                   int64_t vocabulary);
+
+  /// Draws a token; `history`: all tokens so far, the prompt's included. Text that became final goes to
+  /// `sink`. False when the answer is over (see completion().finish); the token drawn is last_token() either
+  /// way. Errors: as SamplerChain::sample.
+  Result<bool> advance(std::span<const float> logits, std::span<const int32_t> history, const TextSink& sink);
+  /// Whether no further token may be drawn: max_tokens are there. The finish reason is then set.
+  bool is_full();
+  int32_t last_token() const { return completion_.tokens.back().id; }
+
+  /// Sends what was held back, unless a stop string ended the answer.
+  void flush(const TextSink& sink);
+  Completion& completion() { return completion_; }
+  const Completion& completion() const { return completion_; }
+
+ private:
+  Generation(runtime::SamplerChain chain, const CompletionRequest& request, const text::Tokenizer* tokenizer);
+  void record(const runtime::SampledToken& sampled);
+  bool emit(std::string_view text, const TextSink& sink);
+  void deliver(std::string_view text, const TextSink& sink);
+
+  runtime::SamplerChain chain_;
+  runtime::StopStrings stops_;
+  const text::Tokenizer* tokenizer_;
+  std::optional<text::StreamDecoder> decoder_;
+  int64_t max_tokens_;
+  bool ignore_end_;
+  bool show_special_;
+  bool sink_refused_ = false;
+  Completion completion_;
+};
+
+}  // namespace hearth::engine

@@ -1,0 +1,490 @@
+// A step: take in what came, give sequences to those whose turn it is, compute one batch, draw tokens.
+#include "engine/scheduler.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/clock.h"
+#include "engine/drafter.h"
+#include "engine/generation.h"
+#include "engine/prompt.h"
+
+namespace hearth::engine {
+namespace {
+
+constexpr int64_t kLeastPrefix = 16;   // tokens: less is computed again as fast
+constexpr int64_t kWorthWaiting = 64;  // tokens that another answer is about to compute
+constexpr int64_t kLeastPiece = 32;    // tokens of a prompt in a step
+constexpr int64_t kColumns = 8;        // of one pass that cost little more than one: proposals fill them
+
+}  // namespace
+
+struct Scheduler::Answer {
+  Answer(Submission asked, std::vector<int32_t> prompt, Generation making)
+      : submission(std::move(asked)), ids(std::move(prompt)), generation(std::move(making)) {}
+
+  Submission submission;
+  std::vector<int32_t> ids;  // prompt, then the tokens drawn
+  Generation generation;
+  Drafter drafter;
+  int64_t prompt_tokens = 0;
+  bool has_sequence = false;
+  runtime::SeqId sequence = 0;
+  int64_t computed = 0;        // of ids, in the cache
+  int64_t snapshot_at = 0;     // tokens after which others are likely to go on otherwise; 0: nowhere
+  std::vector<int32_t> chunk;  // of this step: ids from `computed` on, then a proposal
+  int64_t proposed = 0;
+  size_t told = 0;  // tokens
+  double submitted_s = 0, admitted_s = 0, first_s = 0, last_s = 0;
+  bool over = false;
+
+  bool writing() const { return computed >= prompt_tokens; }
+  int64_t left() const { return static_cast<int64_t>(ids.size()) - computed; }
+};
+
+Result<std::unique_ptr<Scheduler>> Scheduler::create(LocalModel& model, const SchedulerOptions& options) {
+  if (options.max_running < 1 || options.max_waiting < 0 ||
+      model.runtime().options().max_sequences < options.max_running) {
+    return fail(ErrorCode::kUsage, "a model loaded for ", model.runtime().options().max_sequences,
+                " sequences cannot compute ", options.max_running, " answers at a time");
+  }
+  return std::unique_ptr<Scheduler>(new Scheduler(model, options));
+}
+
+Scheduler::Scheduler(LocalModel& model, const SchedulerOptions& options)
+    : model_(&model),
+      options_(options),
+      windowed_(std::any_of(
+          model.model().spec().layers.begin(), model.model().spec().layers.end(),
+          [&](const auto& layer) { return layer.window > 0 && layer.window < model.context_tokens(); })),
+      prefixes_(model.runtime(), model.runtime().options().max_sequences - options.max_running, !windowed_) {}
+
+Scheduler::~Scheduler() = default;
+
+Result<std::unique_ptr<Scheduler::Answer>> Scheduler::prepare(Submission submission) const {
+  const CompletionRequest& request = submission.request;
+  HEARTH_ASSIGN(std::vector<int32_t> ids, prompt_ids(*model_, request));
+  HEARTH_ASSIGN(Generation generation,
+                Generation::create(request, model_->tokenizer(), model_->runtime().vocabulary()));
+  const auto count = static_cast<int64_t>(ids.size());
+  auto answer = std::make_unique<Answer>(std::move(submission), std::move(ids), std::move(generation));
+  answer->prompt_tokens = count;
+  answer->submitted_s = now_s();
+  Usage& usage = answer->generation.completion().usage;
+  usage.prompt_tokens = count;
+  usage.context_tokens = model_->context_tokens();
+  return answer;
+}
+
+/// Of the queue, while the prompt is made.
+Status Scheduler::take_place() {
+  if (stopping_) return fail(ErrorCode::kBusy, "the model is being unloaded; try again later");
+  const int64_t queued = waiting_now_ + static_cast<int64_t>(incoming_.size()) + preparing_;
+  if (queued >= options_.max_waiting + options_.max_running) {
+    ++refused_;
+    return fail(ErrorCode::kBusy, queued,
+                " answers are asked for already, which is the limit; try again later");
+  }
+  ++preparing_;
+  return {};
+}
+
+Status Scheduler::submit(Submission submission) {
+  {
+    const std::lock_guard lock(mutex_);
+    HEARTH_RETURN_IF_ERROR(take_place());
+  }
+  auto answer = prepare(std::move(submission));
+  const std::lock_guard lock(mutex_);
+  --preparing_;
+  if (!answer) return answer.error();
+  if (stopping_) return fail(ErrorCode::kBusy, "the model is being unloaded; try again later");
+  ++accepted_;
+  incoming_.push_back(std::move(answer).value());
+  wake_.notify_one();
+  return {};
+}
+
+void Scheduler::wake() {
+  const std::lock_guard lock(mutex_);
+  woken_ = true;
+  wake_.notify_one();
+}
+
+void Scheduler::stop(bool finish) {
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
+  finishing_ = finish;
+  wake_.notify_one();
+}
+
+/// False when there is nothing left to do.
+bool Scheduler::wait_for_work() {
+  std::unique_lock lock(mutex_);
+  if (running_.empty() && waiting_.empty()) {
+    wake_.wait(lock, [&] { return stopping_ || woken_ || !incoming_.empty(); });
+  }
+  woken_ = false;
+  for (auto& answer : incoming_) waiting_.push_back(std::move(answer));
+  waiting_now_ += static_cast<int64_t>(incoming_.size());
+  incoming_.clear();
+  if (!stopping_) return true;
+  return finishing_ && !(running_.empty() && waiting_.empty());
+}
+
+void Scheduler::run() {
+  while (wait_for_work()) step();
+  for (Answers* answers : {&running_, &waiting_}) {
+    for (auto& answer : *answers) {
+      answer->generation.completion().finish = FinishReason::kCancelled;
+      end(*answer, std::move(answer->generation.completion()));
+    }
+    answers->clear();
+  }
+  publish();
+}
+
+void Scheduler::step() {
+  const std::lock_guard turn(model_->turn());
+  drop_cancelled(waiting_);
+  drop_cancelled(running_);
+  admit();
+  plan_batch();
+  if (!planned_.empty()) {
+    const double start_s = now_s();
+    const Status computed = compute();
+    if (computed) {
+      int64_t prompt_part = 0;
+      for (size_t i = 0; i < planned_.size(); ++i) {
+        if (!planned_[i]->writing()) prompt_part += static_cast<int64_t>(batch_[i].tokens.size());
+      }
+      const double rate = static_cast<double>(prompt_part) / std::max(1e-6, now_s() - start_s);
+      if (prompt_part >= kLeastPiece)
+        prompt_tokens_per_s_ = prompt_tokens_per_s_ == 0 ? rate : 0.7 * prompt_tokens_per_s_ + 0.3 * rate;
+      for (size_t i = 0; i < planned_.size(); ++i) digest(*planned_[i], i);
+    } else if (!make_room(computed.error())) {
+      for (Answer* answer : planned_) end(*answer, computed.error());
+    }
+    std::erase_if(running_, [](const auto& answer) { return answer->over; });
+  }
+  publish();
+}
+
+void Scheduler::drop_cancelled(Answers& answers) {
+  for (auto& answer : answers) {
+    const std::atomic<bool>* cancel = answer->submission.request.cancel;
+    if (!cancel || !cancel->load(std::memory_order_relaxed)) continue;
+    answer->generation.completion().finish = FinishReason::kCancelled;
+    end(*answer, std::move(answer->generation.completion()));
+  }
+  std::erase_if(answers, [](const auto& answer) { return answer->over; });
+}
+
+/// Moves answers to the running ones while there is room: by priority, then those of the client that has been
+/// served least, then by age.
+void Scheduler::admit() {
+  while (!waiting_.empty() && static_cast<int64_t>(running_.size()) < options_.max_running) {
+    const auto served = [&](const std::unique_ptr<Answer>& answer) {
+      const auto it = served_.find(answer->submission.client);
+      return it == served_.end() ? 0.0 : it->second;
+    };
+    const auto next = std::min_element(waiting_.begin(), waiting_.end(), [&](const auto& a, const auto& b) {
+      if (a->submission.priority != b->submission.priority)
+        return a->submission.priority > b->submission.priority;
+      return served(a) < served(b);
+    });
+    Answer& answer = **next;
+    if (answer.admitted_s == 0) {
+      answer.admitted_s = now_s();
+      own_.queue_s.add(answer.admitted_s - answer.submitted_s);
+    }
+    served_.try_emplace(answer.submission.client, 0.0);
+    running_.push_back(std::move(*next));
+    waiting_.erase(next);
+  }
+}
+
+/// Whether a running answer will soon have computed much more of what this one's prompt begins with than
+/// there is now.
+bool Scheduler::awaits_prefix(const Answer& answer, int64_t available) const {
+  for (const auto& other : running_) {
+    if (other.get() == &answer || !other->has_sequence || other->writing()) continue;
+    const int64_t shared = common_prefix(other->ids, answer.ids);
+    if (other->computed < shared && shared - available >= kWorthWaiting) return true;
+  }
+  return false;
+}
+
+/// Gives the answer a sequence, with as much of its prompt as is known. False: not now.
+bool Scheduler::find_sequence(Answer& answer) {
+  runtime::Runtime& runtime = model_->runtime();
+  const auto limit = static_cast<int64_t>(answer.ids.size()) - 1;  // the last one's logits are wanted
+  Answer* live = nullptr;
+  int64_t of_live = 0;
+  for (const auto& other : running_) {
+    if (!other->has_sequence) continue;
+    const int64_t shared = std::min({common_prefix(other->ids, answer.ids), other->computed, limit});
+    if (shared > of_live) live = other.get(), of_live = shared;
+  }
+  const int64_t kept = std::min(prefixes_.longest(answer.ids), limit);
+  if (awaits_prefix(answer, std::max(kept, of_live))) return false;
+  std::optional<PrefixFork> fork;
+  if (live && of_live >= kLeastPrefix && of_live > kept) {
+    if (auto made = runtime.fork(live->sequence); made) {
+      if (runtime.truncate(*made, of_live)) {
+        fork = PrefixFork{*made, of_live};
+      } else {
+        runtime.close_sequence(*made);
+      }
+    }
+  }
+  if (!fork) fork = prefixes_.fork(answer.ids, kLeastPrefix, limit);
+  if (windowed_ && std::max(kept, of_live) - (fork ? fork->tokens : 0) >= kWorthWaiting)
+    answer.snapshot_at = std::max(kept, of_live);  // where prompts part: the next one is to find it
+  auto opened = fork ? Result<runtime::SeqId>(fork->sequence) : runtime.open_sequence();
+  while (!opened && prefixes_.evict()) opened = runtime.open_sequence();
+  if (!opened) return false;
+  answer.has_sequence = true;
+  answer.sequence = *opened;
+  answer.computed = fork ? fork->tokens : 0;
+  if (answer.generation.completion().tokens.empty())
+    answer.generation.completion().usage.cached_tokens = answer.computed;
+  return true;
+}
+
+/// Tokens of prompts in the next step: as many as are computed in stall_s while others write, else in four
+/// times that, so that a client that goes away is soon noticed; never more than a batch holds.
+int64_t Scheduler::prompt_budget(bool writing) const {
+  const int64_t most = model_->runtime().options().max_batch_tokens;
+  if (prompt_tokens_per_s_ == 0) return std::min(most, 4 * kLeastPiece);
+  const double time_s = writing ? options_.stall_s : 4 * options_.stall_s;
+  const auto in_time = static_cast<int64_t>(time_s * prompt_tokens_per_s_);
+  return std::clamp(in_time / kLeastPiece * kLeastPiece, std::min(kLeastPiece, most), most);
+}
+
+/// Puts the answer's next tokens into the batch.
+void Scheduler::plan(Answer& answer, int64_t& budget) {
+  const int64_t first = answer.computed;
+  int64_t count = answer.left();
+  answer.proposed = 0;
+  if (!answer.writing() || count > 1) {
+    if (answer.snapshot_at > first) count = std::min(count, answer.snapshot_at - first);
+    if (windowed_ && first < answer.prompt_tokens) count = std::min(count, answer.prompt_tokens - first);
+    count = std::min(count, budget);
+    budget -= count;
+  }
+  if (count <= 0) return;
+  answer.chunk.assign(answer.ids.begin() + first, answer.ids.begin() + first + count);
+  const bool draws = count == answer.left();
+  const bool alone = count == 1 && answer.writing();
+  if (draws && alone && options_.speculate) {
+    const int64_t context = model_->context_tokens() - answer.computed - 1;
+    const int64_t share = kColumns / static_cast<int64_t>(running_.size()) - 1;
+    const auto proposal = answer.drafter.propose(answer.ids, std::min(share, context));
+    answer.proposed = static_cast<int64_t>(proposal.size());
+    answer.chunk.insert(answer.chunk.end(), proposal.begin(), proposal.end());
+  }
+  using runtime::LogitsWanted;
+  const LogitsWanted wanted =
+      !draws ? LogitsWanted::kNone : (answer.proposed > 0 ? LogitsWanted::kAll : LogitsWanted::kLast);
+  planned_.push_back(&answer);
+  batch_.push_back({answer.sequence, answer.chunk, wanted});
+}
+
+void Scheduler::plan_batch() {
+  planned_.clear();
+  batch_.clear();
+  bool writing = false;
+  for (auto& answer : running_) writing = writing || (answer->has_sequence && answer->writing());
+  int64_t budget = prompt_budget(writing);
+  int64_t nothing = 0;
+  for (auto& answer : running_) {  // those who write first: they never wait
+    if (answer->has_sequence && answer->left() == 1 && answer->writing()) plan(*answer, nothing);
+  }
+  std::vector<Answer*> reading;
+  for (auto& answer : running_) {
+    if (!answer->has_sequence || answer->left() > 1 || !answer->writing()) reading.push_back(answer.get());
+  }
+  std::stable_sort(reading.begin(), reading.end(), [&](const Answer* a, const Answer* b) {
+    if (a->submission.priority != b->submission.priority)
+      return a->submission.priority > b->submission.priority;
+    return served_[a->submission.client] < served_[b->submission.client];
+  });
+  for (Answer* answer : reading) {
+    if (budget <= 0) break;
+    if (answer->has_sequence || find_sequence(*answer)) plan(*answer, budget);
+  }
+}
+
+Status Scheduler::compute() {
+  runtime::ForwardOptions options;
+  options.priority = Priority::kDecode;
+  ++own_.steps;
+  own_.batch.add(static_cast<double>(planned_.size()));
+  return model_->runtime().forward(batch_, options);
+}
+
+/// After a batch that did not fit: gives up a kept prefix, else the youngest answer's keys and values, which
+/// are computed again later. False when there is nothing to give up.
+bool Scheduler::make_room(const Error& why) {
+  if (why.code != ErrorCode::kTooLarge) return false;
+  if (prefixes_.evict()) return true;
+  Answer* youngest = nullptr;
+  int64_t holders = 0;
+  for (auto& answer : running_) {
+    if (!answer->has_sequence) continue;
+    ++holders;
+    if (!youngest || answer->admitted_s >= youngest->admitted_s) youngest = answer.get();
+  }
+  if (holders < 2) return false;
+  model_->runtime().close_sequence(youngest->sequence);
+  youngest->has_sequence = false;
+  youngest->computed = 0;
+  ++own_.preempted;
+  const auto it = std::find_if(running_.begin(), running_.end(),
+                               [&](const auto& answer) { return answer.get() == youngest; });
+  waiting_.insert(waiting_.begin(), std::move(*it));
+  running_.erase(it);
+  return true;
+}
+
+void Scheduler::snapshot(Answer& answer) {
+  auto fork = model_->runtime().fork(answer.sequence);
+  while (!fork && prefixes_.evict()) fork = model_->runtime().fork(answer.sequence);
+  if (!fork) return;
+  prefixes_.keep(*fork, {answer.ids.begin(), answer.ids.begin() + answer.computed});
+}
+
+/// What the batch gave an answer: tokens in the cache, and the next ones drawn.
+void Scheduler::digest(Answer& answer, size_t chunk) {
+  const auto fed = static_cast<int64_t>(batch_[chunk].tokens.size()) - answer.proposed;
+  const bool was_reading = !answer.writing();
+  answer.computed += fed;
+  served_[answer.submission.client] += static_cast<double>(fed);
+  if (windowed_ && was_reading && (answer.computed == answer.snapshot_at || answer.writing()))
+    snapshot(answer);
+  if (batch_[chunk].logits == runtime::LogitsWanted::kNone) return;
+  if (answer.generation.completion().tokens.empty()) {
+    own_.prompt_tokens += answer.prompt_tokens;
+    own_.cached_tokens += answer.generation.completion().usage.cached_tokens;
+  }
+  const bool goes_on = draw(answer, chunk);
+  tell(answer);
+  if (answer.over) return;
+  Completion& completion = answer.generation.completion();
+  if (goes_on && answer.computed >= model_->context_tokens()) {
+    completion.finish = FinishReason::kContextFull;
+  } else if (goes_on) {
+    return;
+  }
+  answer.generation.flush([&](std::string_view text) {
+    return !answer.submission.on_text || answer.submission.on_text(text, {});
+  });
+  end(answer, std::move(completion));
+}
+
+/// Draws a token, and one more for every proposed one that was drawn. False when the answer is over.
+bool Scheduler::draw(Answer& answer, size_t chunk) {
+  const std::span<const float> logits = model_->runtime().logits(chunk);
+  const auto vocabulary = static_cast<size_t>(model_->runtime().vocabulary());
+  const int64_t fed = static_cast<int64_t>(answer.chunk.size()) - answer.proposed;
+  const TextSink sink = [&](std::string_view text) {
+    const auto& tokens = answer.generation.completion().tokens;
+    const auto fresh = std::span(tokens).subspan(answer.told);
+    answer.told = tokens.size();
+    return !answer.submission.on_text || answer.submission.on_text(text, fresh);
+  };
+  int64_t accepted = 0;
+  bool goes_on = true;
+  for (int64_t row = 0; goes_on && row <= answer.proposed; ++row) {
+    if (answer.generation.is_full()) break;
+    const auto drawn = answer.generation.advance(
+        logits.subspan(static_cast<size_t>(row) * vocabulary, vocabulary), answer.ids, sink);
+    if (!drawn) {
+      end(answer, drawn.error());
+      return false;
+    }
+    goes_on = *drawn && !answer.generation.is_full();
+    answer.ids.push_back(answer.generation.last_token());
+    ++own_.generated_tokens;
+    if (row == answer.proposed || answer.chunk[static_cast<size_t>(fed + row)] != answer.ids.back()) break;
+    ++accepted;
+  }
+  if (goes_on && answer.generation.is_full()) goes_on = false;
+  answer.computed += accepted;
+  served_[answer.submission.client] += static_cast<double>(accepted);
+  if (answer.proposed > accepted) {
+    const Status cut = model_->runtime().truncate(answer.sequence, answer.computed);
+    HEARTH_CHECK(cut.ok());  // a few tokens: every window has that slack
+  }
+  answer.drafter.learn(answer.proposed, accepted);
+  own_.drafted_tokens += answer.proposed;
+  own_.accepted_drafts += accepted;
+  return goes_on;
+}
+
+/// Keeps the times of an answer that has drawn.
+void Scheduler::tell(Answer& answer) {
+  if (answer.over) return;
+  const double now = now_s();
+  Usage& usage = answer.generation.completion().usage;
+  if (answer.first_s == 0) {
+    answer.first_s = now;
+    usage.first_token_s = now - answer.submitted_s;
+    usage.prefill_s = now - answer.admitted_s;
+    own_.first_token_s.add(usage.first_token_s);
+  } else {
+    own_.between_tokens_s.add(now - answer.last_s);
+  }
+  answer.last_s = now;
+  usage.decode_s = now - answer.first_s;
+}
+
+/// The answer is over: its sequence is kept as a prefix, its owner told. It is erased by whoever walks the
+/// list.
+void Scheduler::end(Answer& answer, Result<Completion> result) {
+  if (answer.over) return;
+  answer.over = true;
+  if (answer.has_sequence) {
+    prefixes_.keep(answer.sequence, {answer.ids.begin(), answer.ids.begin() + answer.computed});
+    answer.has_sequence = false;
+  }
+  const std::string& client = answer.submission.client;
+  const auto is_other = [&](const auto& other) { return !other->over && other->submission.client == client; };
+  if (std::none_of(running_.begin(), running_.end(), [&](const auto& o) { return o && is_other(o); }) &&
+      std::none_of(waiting_.begin(), waiting_.end(), [&](const auto& o) { return o && is_other(o); })) {
+    served_.erase(client);
+  }
+  own_.answer_s.add(now_s() - answer.submitted_s);
+  if (!result) {
+    ++own_.failed;
+  } else if (result->finish == FinishReason::kCancelled) {
+    ++own_.cancelled;
+  } else {
+    ++(result->finish == FinishReason::kStop ? own_.stopped : own_.cut_by_length);
+  }
+  if (answer.submission.on_done) answer.submission.on_done(std::move(result));
+}
+
+void Scheduler::publish() {
+  own_.running = static_cast<int64_t>(running_.size());
+  own_.prefixes = prefixes_.size();
+  own_.evicted_prefixes = prefixes_.evicted();
+  own_.kv_bytes = model_->runtime().kv_bytes_in_use();
+  own_.kv_tokens_free = model_->runtime().free_tokens();
+  const std::lock_guard lock(mutex_);
+  waiting_now_ = static_cast<int64_t>(waiting_.size() + running_.size());
+  published_ = own_;
+}
+
+SchedulerStats Scheduler::stats() const {
+  const std::lock_guard lock(mutex_);
+  SchedulerStats out = published_;
+  out.waiting =
+      std::max<int64_t>(0, waiting_now_ - out.running) + static_cast<int64_t>(incoming_.size()) + preparing_;
+  out.accepted = accepted_;
+  out.refused = refused_;
+  return out;
+}
+
+}  // namespace hearth::engine

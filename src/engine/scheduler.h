@@ -1,0 +1,119 @@
+// Many answers from one model at a time (continuous batching): every step computes one more token of each
+// running answer and a piece of the prompts that wait, in one pass over the weights. Prompts that begin as an
+// earlier or running one do pay for the rest only. Who drives it calls run() on a thread of its own. Must not
+// know protocols or connections.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/completer.h"
+#include "engine/local_model.h"
+#include "engine/prefix_cache.h"
+#include "engine/stats.h"
+
+namespace hearth::engine {
+
+struct SchedulerOptions {
+  /// Answers computed together; the model must have been loaded for more sequences than that: the others keep
+  /// prefixes.
+  int32_t max_running = 8;
+  /// Answers that may wait beside them; more are refused.
+  int32_t max_waiting = 128;
+  /// How long a step may take that computes part of a prompt while answers are being written, in seconds.
+  double stall_s = 0.15;
+  bool speculate = true;
+};
+
+/// An answer asked for. Both callbacks run on the scheduler's thread, between steps: they must return soon,
+/// and may not call the scheduler.
+struct Submission {
+  CompletionRequest request;  // request.cancel is looked at before every step
+  std::string client;         // whose turn it is among those of equal priority
+  int32_t priority = 0;       // larger goes first
+  /// Final text, and the tokens drawn since the last call. False cancels. May be empty.
+  std::function<bool(std::string_view text, std::span<const TokenSignal> tokens)> on_text;
+  /// Once, when the answer is over: also with finish kCancelled, or an error.
+  std::function<void(Result<Completion>)> on_done;
+};
+
+class Scheduler {
+ public:
+  /// `model` must outlive the scheduler and be used by nobody else. Errors: kUsage (no sequence to spare).
+  static Result<std::unique_ptr<Scheduler>> create(LocalModel& model, const SchedulerOptions& options);
+  ~Scheduler();
+
+  /// Checks, tokenizes and queues; thread-safe. Errors: kBusy (the queue is full), kTooLarge (the prompt,
+  /// with the numbers), kUsage, kCorrupt, kUnsupported; on_done is then not called.
+  Status submit(Submission submission);
+  /// Looks at the cancel flags soon, also while waiting for work; thread-safe.
+  void wake();
+
+  /// Computes until stop(); then every answer still there ends with kCancelled.
+  void run();
+  /// Thread-safe. Nothing is accepted any more; with `finish`, run() goes on until all answers are over.
+  void stop(bool finish);
+
+  /// Thread-safe.
+  SchedulerStats stats() const;
+
+ private:
+  struct Answer;
+  using Answers = std::vector<std::unique_ptr<Answer>>;
+
+  Scheduler(LocalModel& model, const SchedulerOptions& options);
+  Result<std::unique_ptr<Answer>> prepare(Submission submission) const;
+  Status take_place();
+  bool wait_for_work();
+  void step();
+  void drop_cancelled(Answers& answers);
+  void admit();
+  bool find_sequence(Answer& answer);
+  bool awaits_prefix(const Answer& answer, int64_t available) const;
+  int64_t prompt_budget(bool writing) const;
+  void plan(Answer& answer, int64_t& budget);
+  void plan_batch();
+  Status compute();
+  bool make_room(const Error& why);
+  void digest(Answer& answer, size_t chunk);
+  bool draw(Answer& answer, size_t chunk);
+  void snapshot(Answer& answer);
+  void tell(Answer& answer);
+  void end(Answer& answer, Result<Completion> result);
+  void publish();
+
+  LocalModel* model_;
+  SchedulerOptions options_;
+  bool windowed_;  // a sequence cannot be shortened at will
+  PrefixCache prefixes_;
+  double prompt_tokens_per_s_ = 0;                  // seen lately
+  std::unordered_map<std::string, double> served_;  // tokens computed for each client that has answers here
+
+  // Of the thread that runs.
+  Answers waiting_;
+  Answers running_;
+  std::vector<Answer*> planned_;
+  std::vector<runtime::SequenceChunk> batch_;
+  SchedulerStats own_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  Answers incoming_;
+  int64_t preparing_ = 0;    // prompts being tokenized by those who submit
+  int64_t waiting_now_ = 0;  // waiting_ and running_
+  bool woken_ = false;
+  bool stopping_ = false;
+  bool finishing_ = false;
+  int64_t accepted_ = 0;
+  int64_t refused_ = 0;
+  SchedulerStats published_;
+};
+
+}  // namespace hearth::engine
