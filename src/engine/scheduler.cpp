@@ -14,6 +14,7 @@ namespace {
 
 constexpr int64_t kLeastPrefix = 16;   // tokens: less is computed again as fast
 constexpr int64_t kWorthWaiting = 64;  // tokens that another answer is about to compute
+constexpr int64_t kPage = 64;          // tokens: what room is given in
 constexpr int64_t kLeastPiece = 32;    // tokens of a prompt in a step
 constexpr int64_t kColumns = 8;        // of one pass that cost little more than one: proposals fill them
 
@@ -215,6 +216,16 @@ bool Scheduler::awaits_prefix(const Answer& answer, int64_t available) const {
   return false;
 }
 
+/// Whether so many more tokens, and some to write, fit beside what is planned already; kept prefixes give
+/// way. Always for an answer that has the cache for itself.
+bool Scheduler::has_room(int64_t tokens) {
+  const auto missing = [&] { return tokens + kPage - (model_->runtime().free_tokens() - planned_room_); };
+  while (missing() > 0 && prefixes_.evict()) {
+  }
+  return missing() <= 0 || std::none_of(running_.begin(), running_.end(),
+                                        [](const auto& answer) { return answer->has_sequence; });
+}
+
 /// Gives the answer a sequence, with as much of its prompt as is known. False: not now.
 bool Scheduler::find_sequence(Answer& answer) {
   runtime::Runtime& runtime = model_->runtime();
@@ -244,9 +255,14 @@ bool Scheduler::find_sequence(Answer& answer) {
   auto opened = fork ? Result<runtime::SeqId>(fork->sequence) : runtime.open_sequence();
   while (!opened && prefixes_.evict()) opened = runtime.open_sequence();
   if (!opened) return false;
+  const int64_t computed = fork ? fork->tokens : 0;
+  if (!has_room(limit + 1 - computed)) {  // when others are over there will be
+    runtime.close_sequence(*opened);
+    return false;
+  }
   answer.has_sequence = true;
   answer.sequence = *opened;
-  answer.computed = fork ? fork->tokens : 0;
+  answer.computed = computed;
   if (answer.generation.completion().tokens.empty())
     answer.generation.completion().usage.cached_tokens = answer.computed;
   return true;
@@ -287,6 +303,9 @@ void Scheduler::plan(Answer& answer, int64_t& budget) {
   using runtime::LogitsWanted;
   const LogitsWanted wanted =
       !draws ? LogitsWanted::kNone : (answer.proposed > 0 ? LogitsWanted::kAll : LogitsWanted::kLast);
+  const auto after = first + static_cast<int64_t>(answer.chunk.size());
+  planned_room_ +=
+      ((after + kPage - 1) / kPage - first / kPage) * kPage;  // a page that others share is copied
   planned_.push_back(&answer);
   batch_.push_back({answer.sequence, answer.chunk, wanted});
 }
@@ -294,6 +313,7 @@ void Scheduler::plan(Answer& answer, int64_t& budget) {
 void Scheduler::plan_batch() {
   planned_.clear();
   batch_.clear();
+  planned_room_ = 0;
   bool writing = false;
   for (auto& answer : running_) writing = writing || (answer->has_sequence && answer->writing());
   int64_t budget = prompt_budget(writing);

@@ -75,6 +75,7 @@ class Scheduler {
   void step();
   void drop_cancelled(Answers& answers);
   void admit();
+  bool has_room(int64_t tokens);
   bool find_sequence(Answer& answer);
   bool awaits_prefix(const Answer& answer, int64_t available) const;
   int64_t prompt_budget(bool writing) const;
@@ -101,6 +102,7 @@ class Scheduler {
   Answers running_;
   std::vector<Answer*> planned_;
   std::vector<runtime::SequenceChunk> batch_;
+  int64_t planned_room_ = 0;  // tokens of pages that the batch may take
   SchedulerStats own_;
 
   mutable std::mutex mutex_;

@@ -19,7 +19,7 @@ namespace {
 constexpr const char* kModel = HEARTH_SOURCE_DIR "/models/device/device.gguf";
 constexpr std::string_view kText = "turn the kitchen lights down to nine percent and lock the front door ";
 
-struct Setup {
+struct Load {
   int64_t context = 256;
   int64_t window = 0;
   int32_t sequences = 16;
@@ -27,21 +27,27 @@ struct Setup {
   int32_t batch = 512;
 };
 
-std::unique_ptr<LocalModel> load(const Setup& setup) {
+std::unique_ptr<LocalModel> load(const Load& how) {
   OpenedModel opened = open_model(kModel).value();
-  if (setup.window > 0) {
+  if (how.window > 0) {
     opened.file.metadata.set("llama.attention.sliding_window",
-                             io::Value::of(static_cast<uint32_t>(setup.window)));
+                             io::Value::of(static_cast<uint32_t>(how.window)));
   }
   LoadOptions options;
   options.threads = 2;
-  options.context_tokens = setup.context;
-  options.max_sequences = setup.sequences;
-  options.cache_tokens = setup.cache_tokens;
-  options.max_batch_tokens = setup.batch;
+  options.context_tokens = how.context;
+  options.max_sequences = how.sequences;
+  options.cache_tokens = how.cache_tokens;
+  options.max_batch_tokens = how.batch;
   auto model = LocalModel::load(std::move(opened), options);
   EXPECT_TRUE(model.ok()) << model.error().message;
   return std::move(model).value();
+}
+
+std::string repeated(std::string_view text, int times) {
+  std::string out;
+  for (int i = 0; i < times; ++i) out += text;
+  return out;
 }
 
 CompletionRequest request(std::string prompt, int64_t max_tokens) {
@@ -60,8 +66,8 @@ CompletionRequest sampled(std::string prompt, int64_t max_tokens, uint64_t seed)
   return out;
 }
 
-Completion alone(const Setup& setup, const CompletionRequest& asked) {
-  const auto model = load({setup.context, setup.window, 1, 0, 512});
+Completion alone(const Load& how, const CompletionRequest& asked) {
+  const auto model = load({how.context, how.window, 1, 0, 512});
   return LocalCompleter::create(*model).value()->complete(asked, {}).value();
 }
 
@@ -80,8 +86,8 @@ struct Outcome {
 /// A scheduler on a thread of its own, and the answers asked of it.
 class Running {
  public:
-  explicit Running(const Setup& setup, SchedulerOptions options = {.stall_s = 0.01})
-      : model_(load(setup)), scheduler_(Scheduler::create(*model_, options).value()) {}
+  explicit Running(const Load& how, SchedulerOptions options = {.stall_s = 0.01})
+      : model_(load(how)), scheduler_(Scheduler::create(*model_, options).value()) {}
   ~Running() { stop(true); }
 
   void start() {
@@ -137,14 +143,14 @@ std::vector<CompletionRequest> mixed_requests() {
 TEST(Scheduler, AnswersTogetherAreThoseAlone) {
   for (const int64_t window : {int64_t{0}, int64_t{24}}) {
     for (const int32_t running : {1, 3, 8}) {
-      const Setup setup{.window = window};
-      Running all(setup, {.max_running = running, .stall_s = 0.001});
+      const Load how{.window = window};
+      Running all(how, {.max_running = running, .stall_s = 0.001});
       const auto requests = mixed_requests();
       for (const auto& asked : requests) ASSERT_TRUE(all.submit(asked));
       all.start();
       all.stop(true);
       for (size_t i = 0; i < requests.size(); ++i) {
-        const Completion expected = alone(setup, requests[i]);
+        const Completion expected = alone(how, requests[i]);
         const Outcome& outcome = all.outcome(i);
         ASSERT_EQ(outcome.dones, 1);
         ASSERT_TRUE(outcome.result->ok()) << outcome.result->error().message;
@@ -162,12 +168,12 @@ TEST(Scheduler, AnswersTogetherAreThoseAlone) {
 
 TEST(Scheduler, ASharedPrefixIsComputedOnceAlsoByThoseWhoComeTogether) {
   Running all({}, {.max_running = 8, .stall_s = 0.001});
-  const std::string shared = std::string(kText) + std::string(kText) + std::string(kText);
+  const std::string shared = repeated(kText, 7);
   for (int i = 0; i < 6; ++i) ASSERT_TRUE(all.submit(request(shared + std::to_string(i), 4)));
   all.start();
   all.stop(true);
   const int64_t prompt = all.outcome(0).completion().usage.prompt_tokens;
-  ASSERT_GT(prompt, 100);
+  ASSERT_GT(prompt, 80);
   EXPECT_EQ(all.outcome(0).completion().usage.cached_tokens, 0);
   for (size_t i = 1; i < 6; ++i) {
     EXPECT_GE(all.outcome(i).completion().usage.cached_tokens, prompt - 3) << i;
@@ -181,12 +187,11 @@ TEST(Scheduler, ASharedPrefixIsComputedOnceAlsoByThoseWhoComeTogether) {
 }
 
 TEST(Scheduler, AWindowedModelFindsWherePromptsPart) {
-  const Setup setup{.context = 1024, .window = 16};
-  Running all(setup);
+  const Load how{.context = 1024, .window = 16};
+  Running all(how);
   all.start();
-  const std::string shared = std::string(kText) + std::string(kText);
-  std::string rest;
-  for (int i = 0; i < 12; ++i) rest += "play some jazz on the speaker in the living room ";
+  const std::string shared = repeated(kText, 7);
+  const std::string rest = repeated("play some jazz on the speaker in the living room ", 40);
   const auto ask = [&](const std::string& prompt) {
     const auto outcomes = std::make_shared<std::promise<Completion>>();
     Submission submission{request(prompt, 4), "", 0, {}, {}};
@@ -195,18 +200,18 @@ TEST(Scheduler, AWindowedModelFindsWherePromptsPart) {
     return outcomes->get_future().get();
   };
   const int64_t begin = ask(shared + "one " + rest).usage.prompt_tokens;
-  ASSERT_GT(begin, 16 + 256 + 64 + 100);
+  ASSERT_GT(begin, 16 + 256 + 64 + 50);
   const Completion second =
       ask(shared + "two " + rest);  // the first one's window has forgotten where they part
   EXPECT_EQ(second.usage.cached_tokens, 0);
   const Completion third = ask(shared + "three " + rest);
   EXPECT_GT(third.usage.cached_tokens, 80);
-  EXPECT_EQ(third.text, alone(setup, request(shared + "three " + rest, 4)).text);
+  EXPECT_EQ(third.text, alone(how, request(shared + "three " + rest, 4)).text);
 }
 
 TEST(Scheduler, PreemptsWhereTheCacheIsFull) {
-  const Setup setup{.context = 256, .sequences = 4, .cache_tokens = 320};
-  Running all(setup, {.max_running = 4, .stall_s = 0.001});
+  const Load how{.context = 256, .sequences = 4, .cache_tokens = 320};
+  Running all(how, {.max_running = 4, .stall_s = 0.001});
   std::vector<CompletionRequest> requests;
   for (int i = 0; i < 4; ++i)
     requests.push_back(sampled(std::to_string(i) + std::string(kText), 100, static_cast<uint64_t>(i + 1)));
@@ -219,8 +224,7 @@ TEST(Scheduler, PreemptsWhereTheCacheIsFull) {
 }
 
 TEST(Scheduler, ProposalsChangeNoAnswer) {
-  std::string prompt;
-  for (int i = 0; i < 6; ++i) prompt += "lock the front door and dim the lights; ";
+  const std::string prompt = repeated("lock the front door and dim the lights; ", 6);
   for (const auto& asked : {request(prompt, 100), sampled(prompt, 100, 7), sampled(prompt, 100, 8)}) {
     Running with({.context = 512});
     Running without({.context = 512}, {.speculate = false});
@@ -288,8 +292,7 @@ TEST(Scheduler, AFullQueueRefuses) {
 
 TEST(Scheduler, RefusesWhatCannotBeAnswered) {
   Running all({.context = 64});
-  std::string long_prompt;
-  for (int i = 0; i < 9; ++i) long_prompt += kText;
+  const std::string long_prompt = repeated(kText, 9);
   EXPECT_EQ(all.submit(request(long_prompt, 2)).error().code, ErrorCode::kTooLarge);
   EXPECT_EQ(all.submit(request("", 2)).error().code, ErrorCode::kUsage);
   EXPECT_EQ(all.scheduler().stats().waiting, 0);
@@ -309,10 +312,7 @@ TEST(Scheduler, ClientsTakeTurns) {
 
 TEST(Scheduler, WhoWritesGoesOnWhileALongPromptIsRead) {
   Running all({.context = 2048}, {.max_running = 2, .stall_s = 0.0005});
-  std::string long_prompt;
-  for (int i = 0; i < 40; ++i) long_prompt += kText;
-  bool sent = false;
-  all.on_event = [&](const Outcome& outcome) { sent = sent || outcome.text_at.size() > 0; };
+  const std::string long_prompt = repeated(kText, 40);
   ASSERT_TRUE(all.submit(request("open the blinds", 400), "a"));
   all.start();
   while (all.scheduler().stats().generated_tokens < 5) std::this_thread::yield();
