@@ -16,9 +16,11 @@
 
 namespace hearth::engine {
 
-/// What to complete: either `prompt` as it stands, or a chat to be rendered by the model's own template.
+/// What to complete: `prompt_ids` or `prompt` as it stands, or a chat to be rendered by the model's own
+/// template.
 struct CompletionRequest {
-  std::string prompt;  // raw text, or the finished prompt; used when chat_json is empty
+  std::vector<int32_t> prompt_ids;  // used when not empty
+  std::string prompt;               // raw text, or the finished prompt; used when chat_json is empty
   std::string
       chat_json;  // {"messages": [...], "tools": [...], ...}: template variables; empty for a raw prompt
   bool parse_special =

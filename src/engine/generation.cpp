@@ -1,6 +1,7 @@
 // Sample, record, detokenise, watch for the end: one token at a time.
 #include "engine/generation.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace hearth::engine {
@@ -17,12 +18,15 @@ Generation::Generation(runtime::SamplerChain chain, const CompletionRequest& req
       stops_(request.stop),
       tokenizer_(tokenizer),
       max_tokens_(request.max_tokens),
-      ignore_end_(request.ignore_end),
-      show_special_(request.show_special) {
+      ignore_end_(request.ignore_end) {
   // The continuation of a text keeps its leading space; an answer in a chat, or a text from nothing, has
   // none.
   const bool continues = request.chat_json.empty() && !request.prompt.empty();
-  if (tokenizer) decoder_.emplace(*tokenizer, show_special_, continues);
+  if (!tokenizer) return;
+  for (const std::string& text : request.shown_tokens) {
+    if (const auto id = tokenizer->find_token(text)) shown_.push_back(*id);
+  }
+  decoder_.emplace(*tokenizer, false, continues);
 }
 
 bool Generation::is_full() {
@@ -31,10 +35,14 @@ bool Generation::is_full() {
   return true;
 }
 
+bool Generation::is_shown(text::TokenId id) const {
+  return std::find(shown_.begin(), shown_.end(), id) != shown_.end();
+}
+
 void Generation::record(const runtime::SampledToken& sampled) {
   ++completion_.usage.generated_tokens;
-  TokenSignal signal{
-      sampled.id, tokenizer_ ? tokenizer_->piece(sampled.id, show_special_) : "", sampled.logprob, {}};
+  TokenSignal signal{sampled.id, "", sampled.logprob, {}};
+  if (tokenizer_) signal.text = tokenizer_->piece(sampled.id, is_shown(sampled.id));
   for (const auto& top : sampled.top) signal.top.emplace_back(top.id, top.logprob);
   completion_.tokens.push_back(std::move(signal));
 }
@@ -48,7 +56,7 @@ Result<bool> Generation::advance(std::span<const float> logits, std::span<const 
     completion_.finish = FinishReason::kStop;
     return false;
   }
-  return !decoder_ || emit(decoder_->push(sampled.id), sink);
+  return !decoder_ || emit(decoder_->push(sampled.id, is_shown(sampled.id)), sink);
 }
 
 bool Generation::emit(std::string_view text, const TextSink& sink) {

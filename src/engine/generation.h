@@ -34,6 +34,7 @@ class Generation {
 
  private:
   Generation(runtime::SamplerChain chain, const CompletionRequest& request, const text::Tokenizer* tokenizer);
+  bool is_shown(text::TokenId id) const;
   void record(const runtime::SampledToken& sampled);
   bool emit(std::string_view text, const TextSink& sink);
   void deliver(std::string_view text, const TextSink& sink);
@@ -44,7 +45,7 @@ class Generation {
   std::optional<text::StreamDecoder> decoder_;
   int64_t max_tokens_;
   bool ignore_end_;
-  bool show_special_;
+  std::vector<text::TokenId> shown_;
   bool sink_refused_ = false;
   Completion completion_;
 };

@@ -5,6 +5,14 @@ namespace hearth::engine {
 namespace {
 
 Result<std::vector<int32_t>> encode(const LocalModel& model, const CompletionRequest& request) {
+  if (!request.prompt_ids.empty()) {
+    for (const int32_t id : request.prompt_ids) {
+      if (id < 0 || id >= model.model().spec().hp.vocab_size)
+        return fail(ErrorCode::kUsage, "the prompt has the token id ", id, " but the model knows ",
+                    model.model().spec().hp.vocab_size);
+    }
+    return request.prompt_ids;
+  }
   if (request.chat_json.empty()) return model.encode_prompt(request.prompt, request.parse_special);
   HEARTH_ASSIGN(const std::string prompt, model.render_chat(request.chat_json));
   return model.encode_prompt(prompt, true);

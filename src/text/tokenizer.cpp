@@ -139,11 +139,12 @@ bool BaseTokenizer::is_end_of_generation(TokenId id) const {
   return vocabulary_.contains(id) && vocabulary_.end_of_generation[static_cast<size_t>(id)];
 }
 
-std::string StreamDecoder::push(TokenId id) {
+std::string StreamDecoder::push(TokenId id, bool shown) {
+  const bool special = special_ || shown;
   const std::string piece =
-      first_ ? tokenizer_->decode(std::span(&id, 1), special_) : tokenizer_->piece(id, special_);
+      first_ ? tokenizer_->decode(std::span(&id, 1), special) : tokenizer_->piece(id, special);
   // A first token that is nothing but the space that encoding puts in front is used up by dropping it.
-  if (first_ && !tokenizer_->piece(id, special_).empty()) first_ = false;
+  if (first_ && !tokenizer_->piece(id, special).empty()) first_ = false;
   pending_ += piece;
   return take_complete(pending_);
 }

@@ -55,8 +55,8 @@ class StreamDecoder {
   /// `continues`: the ids go on from earlier text, so the leading space of the first one is kept.
   explicit StreamDecoder(const Tokenizer& tokenizer, bool special = false, bool continues = false)
       : tokenizer_(&tokenizer), special_(special), first_(!continues) {}
-  /// Text that became complete with this token (possibly empty).
-  std::string push(TokenId id);
+  /// Text that became complete with this token (possibly empty). `shown`: also if it is a control token.
+  std::string push(TokenId id, bool shown = false);
   /// What is left at the end; incomplete bytes become U+FFFD.
   std::string finish();
 
