@@ -7,9 +7,9 @@ namespace {
 Result<std::vector<int32_t>> encode(const LocalModel& model, const CompletionRequest& request) {
   if (!request.prompt_ids.empty()) {
     for (const int32_t id : request.prompt_ids) {
-      if (id < 0 || id >= model.model().spec().hp.vocab_size)
+      if (id < 0 || id >= model.model().spec().hp.vocab)
         return fail(ErrorCode::kUsage, "the prompt has the token id ", id, " but the model knows ",
-                    model.model().spec().hp.vocab_size);
+                    model.model().spec().hp.vocab);
     }
     return request.prompt_ids;
   }

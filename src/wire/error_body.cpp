@@ -25,6 +25,8 @@ Kind kind_of_error(ErrorCode code) {
       return {404, "invalid_request_error", "model_not_found"};
     case ErrorCode::kTooLarge:
       return {400, "invalid_request_error", "context_length_exceeded"};
+    case ErrorCode::kBusy:
+      return {429, "rate_limit_error", "queue_full"};
     case ErrorCode::kCancelled:
       return {503, "server_error", "cancelled"};
     case ErrorCode::kNetwork:

@@ -1,0 +1,195 @@
+// The status line waits for the first text, so that what fails before it is an HTTP error.
+#include "serve/answer_session.h"
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+#include <utility>
+
+#include "io/json.h"
+
+namespace hearth::serve {
+namespace {
+
+double unix_now_s() {
+  using Seconds = std::chrono::duration<double>;
+  return Seconds(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+uint64_t random_seed() {
+  std::random_device device;
+  return (uint64_t{device()} << 32) | device();
+}
+
+}  // namespace
+
+AnswerSession::AnswerSession(wire::Protocol protocol, wire::GenerationRequest request,
+                             std::shared_ptr<net::Responder> responder, std::string client,
+                             std::function<void(const AnswerRecord&)> on_over)
+    : protocol_(protocol),
+      request_(std::move(request)),
+      responder_(std::move(responder)),
+      client_(std::move(client)),
+      on_over_(std::move(on_over)) {
+  record_.model = request_.model;
+}
+
+void AnswerSession::refuse(const Error& error) {
+  const std::lock_guard lock(mutex_);
+  give_up(error);
+}
+
+void AnswerSession::start(std::shared_ptr<HostedModel> model, double load_s) {
+  model_ = std::move(model);
+  record_.model = model_->info().id;
+  if (const Status ready = prepare(load_s); !ready) return refuse(ready.error());
+  std::vector<engine::CompletionRequest> prompts;
+  for (size_t p = 0; p < request_.prompts.size(); ++p) {
+    auto one = prompt(p);
+    if (!one) return refuse(one.error());
+    prompts.push_back(std::move(one).value());
+  }
+  responder_->on_gone([self = weak_from_this(), hosted = model_] {
+    if (const auto session = self.lock()) {
+      session->cancel_ = true;
+      hosted->wake();
+    }
+  });
+  submit_all(std::move(prompts));
+}
+
+/// The encoder, and a parser for every answer.
+Status AnswerSession::prepare(double load_s) {
+  wire::EncoderOptions options;
+  options.ids = wire::random_ids(random_seed());
+  options.now_s = unix_now_s;
+  options.token_text = [model = model_](int32_t id) { return model->token_text(id); };
+  options.model = model_->info().id;
+  options.load_s = load_s;
+  encoder_ = wire::make_encoder(protocol_, request_, std::move(options));
+  for (const auto& asked : request_.prompts) {
+    wire::AnswerOptions how;
+    how.tools = request_.tools;
+    how.separate_reasoning = request_.separate_reasoning;
+    if (!asked.chat_json.empty() && model_->format().reasons()) {
+      HEARTH_ASSIGN(const std::string rendered, model_->render_chat(asked.chat_json));
+      how.in_reasoning = wire::prompt_opens_reasoning(model_->format(), rendered);
+    }
+    for (int32_t k = 0; k < request_.n; ++k)
+      choices_.push_back({std::make_unique<wire::AnswerParser>(model_->format(), how), 0, false});
+  }
+  unsent_ = encoder_->begin();
+  return {};
+}
+
+/// What the engine is asked for one prompt.
+Result<engine::CompletionRequest> AnswerSession::prompt(size_t index) const {
+  engine::CompletionRequest out = request_.prompts[index];
+  if (index < request_.prompt_ids.size()) out.prompt_ids = request_.prompt_ids[index];
+  out.cancel = &cancel_;
+  if (out.chat_json.empty()) return out;
+  const wire::AnswerFormat& format = model_->format();
+  if (!request_.tools.empty() && !wire::template_shows_tools(model_->info().chat_template)) {
+    HEARTH_ASSIGN(io::Json chat, io::parse_json(out.chat_json, "chat"));
+    out.chat_json = io::dump_json(wire::with_tool_instructions(std::move(chat), format));
+  }
+  if (format.needs_special_text) {
+    for (const std::string_view marker : format.markers()) out.shown_tokens.emplace_back(marker);
+  }
+  return out;
+}
+
+void AnswerSession::submit_all(std::vector<engine::CompletionRequest> prompts) {
+  int32_t choice = 0;
+  for (const engine::CompletionRequest& asked : prompts) {
+    for (int32_t k = 0; k < request_.n; ++k, ++choice) {
+      engine::Submission submission;
+      submission.request = asked;
+      if (asked.sampling.seed != 0) submission.request.sampling.seed += static_cast<uint64_t>(k);
+      submission.client = client_;
+      submission.on_text = [self = shared_from_this(), choice](std::string_view text, auto tokens) {
+        return self->on_text(choice, text, tokens);
+      };
+      submission.on_done = [self = shared_from_this(), choice](Result<engine::Completion> result) {
+        self->on_done(choice, std::move(result));
+      };
+      if (const Status accepted = model_->submit(std::move(submission)); !accepted) {
+        cancel_ = true;
+        model_->wake();
+        return refuse(accepted.error());
+      }
+    }
+  }
+}
+
+bool AnswerSession::on_text(int32_t choice, std::string_view text,
+                            std::span<const engine::TokenSignal> tokens) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return false;
+  Choice& one = choices_[static_cast<size_t>(choice)];
+  one.tokens_seen += tokens.size();
+  send(encoder_->push(choice, one.parser->push(text), tokens));
+  return !cancel_;
+}
+
+void AnswerSession::on_done(int32_t choice, Result<engine::Completion> result) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return;
+  if (!result) return give_up(result.error());
+  Choice& one = choices_[static_cast<size_t>(choice)];
+  one.over = true;
+  const engine::Usage& usage = result->usage;
+  record_.prompt_tokens += usage.prompt_tokens;
+  record_.cached_tokens += usage.cached_tokens;
+  record_.generated_tokens += usage.generated_tokens;
+  record_.cancelled = record_.cancelled || result->finish == engine::FinishReason::kCancelled;
+  const auto rest = std::span(result->tokens).subspan(std::min(one.tokens_seen, result->tokens.size()));
+  send(encoder_->push(choice, one.parser->finish(), rest) + encoder_->end(choice, result->finish, usage));
+  if (!std::all_of(choices_.begin(), choices_.end(), [](const Choice& c) { return c.over; })) return;
+  if (record_.cancelled && !responder_->gone())
+    return give_up(fail(ErrorCode::kBusy, "the server is shutting down"));
+  if (request_.stream) {
+    send(encoder_->finish());
+    responder_->finish();
+  } else {
+    responder_->respond(200, {{"Content-Type", std::string(encoder_->content_type())}}, encoder_->finish());
+  }
+  close();
+}
+
+void AnswerSession::send(std::string bytes) {
+  if (!request_.stream || bytes.empty()) return;
+  if (!begun_) {
+    begun_ = true;
+    responder_->begin(200, {{"Content-Type", std::string(encoder_->content_type())},
+                            {"Cache-Control", "no-cache"},
+                            {"X-Accel-Buffering", "no"}});
+    bytes = unsent_ + bytes;
+  }
+  if (!responder_->write(bytes)) cancel_ = true;
+}
+
+/// Ends a request that cannot be answered; those of its answers that still run are cancelled.
+void AnswerSession::give_up(const Error& error) {
+  if (closed_) return;
+  cancel_ = true;
+  record_.error = error.message;
+  if (begun_) {
+    responder_->write(encoder_->fail(error));
+    responder_->finish();
+  } else {
+    const wire::ErrorBody body = wire::error_body(protocol_, error);
+    record_.status = body.status;
+    net::AnswerHeaders headers = {{"Content-Type", "application/json"}};
+    if (body.status == 429 || body.status == 503) headers.emplace_back("Retry-After", "1");
+    responder_->respond(body.status, std::move(headers), body.json);
+  }
+  close();
+}
+
+void AnswerSession::close() {
+  closed_ = true;
+  if (on_over_) on_over_(record_);
+}
+
+}  // namespace hearth::serve

@@ -1,0 +1,75 @@
+// The thread that drives a scheduler.
+#include "serve/hosted_model.h"
+
+#include <thread>
+#include <utility>
+
+namespace hearth::serve {
+
+HostedModel::HostedModel(wire::ModelInfo info)
+    : info_(std::move(info)), format_(&wire::detect_answer_format(info_.chat_template)) {}
+
+namespace {
+
+class ScheduledModel : public HostedModel {
+ public:
+  ScheduledModel(std::unique_ptr<engine::LocalModel> model, std::unique_ptr<engine::Scheduler> scheduler,
+                 wire::ModelInfo info)
+      : HostedModel(std::move(info)), model_(std::move(model)), scheduler_(std::move(scheduler)) {
+    thread_ = std::thread([this] { scheduler_->run(); });
+  }
+  ~ScheduledModel() override { stop(false); }
+
+  Status submit(engine::Submission submission) override { return scheduler_->submit(std::move(submission)); }
+  void wake() override { scheduler_->wake(); }
+  void stop(bool finish) override {
+    scheduler_->stop(finish);
+    if (thread_.joinable()) thread_.join();
+  }
+  engine::SchedulerStats stats() const override { return scheduler_->stats(); }
+
+  runtime::SamplingParams sampling_defaults() const override { return model_->sampling_defaults(); }
+  Result<std::string> render_chat(const std::string& chat_json) const override {
+    return model_->render_chat(chat_json);
+  }
+  Result<std::vector<int32_t>> tokenize(const std::string& text, bool add_special,
+                                        bool parse_special) const override {
+    if (!model_->tokenizer()) return fail(ErrorCode::kUnsupported, info().id, " has no tokenizer");
+    return model_->tokenizer()->encode(text, {.add_special = add_special, .parse_special = parse_special});
+  }
+  std::string token_text(int32_t id) const override {
+    return model_->tokenizer() ? model_->tokenizer()->piece(id, false) : "";
+  }
+  std::string detokenize(std::span<const int32_t> ids) const override {
+    return model_->tokenizer() ? model_->tokenizer()->decode(ids, true) : "";
+  }
+
+ private:
+  std::unique_ptr<engine::LocalModel> model_;
+  std::unique_ptr<engine::Scheduler> scheduler_;
+  std::thread thread_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<HostedModel>> host_local_model(std::unique_ptr<engine::LocalModel> model,
+                                                      const engine::SchedulerOptions& options,
+                                                      wire::ModelInfo info) {
+  HEARTH_ASSIGN(auto scheduler, engine::Scheduler::create(*model, options));
+  const io::Metadata& metadata = model->metadata();
+  if (const auto source = metadata.get_string("tokenizer.chat_template"); source && *source)
+    info.chat_template = **source;
+  info.chat = model->chat_template_status().ok();
+  if (const auto name = metadata.get_string("general.architecture"); name && *name)
+    info.architecture = **name;
+  info.context_tokens = model->context_tokens();
+  info.embedding_length = model->model().spec().hp.dim;
+  info.loaded = true;
+  const wire::AnswerFormat& format = wire::detect_answer_format(info.chat_template);
+  info.tools = info.chat && format.syntax != wire::CallSyntax::kNone;
+  info.thinking = info.chat && format.reasons();
+  return std::unique_ptr<HostedModel>(
+      new ScheduledModel(std::move(model), std::move(scheduler), std::move(info)));
+}
+
+}  // namespace hearth::serve

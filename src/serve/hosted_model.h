@@ -1,0 +1,58 @@
+// A model that answers many clients, on a thread of its own: a file behind the scheduler, or the specialist
+// in the box, which answers one at a time. Must not know HTTP.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/local_model.h"
+#include "engine/scheduler.h"
+#include "engine/specialist.h"
+#include "wire/answer_format.h"
+#include "wire/response.h"
+
+namespace hearth::serve {
+
+class HostedModel {
+ public:
+  virtual ~HostedModel() = default;
+
+  /// As engine::Scheduler::submit; its callbacks run on this model's thread.
+  virtual Status submit(engine::Submission submission) = 0;
+  /// Look at the cancel flags.
+  virtual void wake() = 0;
+  /// Ends the thread: with `finish` when all answers are given, else at once.
+  virtual void stop(bool finish) = 0;
+  virtual engine::SchedulerStats stats() const = 0;
+
+  virtual runtime::SamplingParams sampling_defaults() const = 0;
+  /// What `chat_json` becomes before the model reads it.
+  virtual Result<std::string> render_chat(const std::string& chat_json) const = 0;
+  virtual Result<std::vector<int32_t>> tokenize(const std::string& text, bool add_special,
+                                                bool parse_special) const = 0;
+  /// Text of one token, "" for control tokens.
+  virtual std::string token_text(int32_t id) const = 0;
+  virtual std::string detokenize(std::span<const int32_t> ids) const = 0;
+
+  const wire::ModelInfo& info() const { return info_; }
+  const wire::AnswerFormat& format() const { return *format_; }
+
+ protected:
+  explicit HostedModel(wire::ModelInfo info);
+
+ private:
+  wire::ModelInfo info_;
+  const wire::AnswerFormat* format_;
+};
+
+/// `info` is completed from the model. Errors: as Scheduler::create.
+Result<std::unique_ptr<HostedModel>> host_local_model(std::unique_ptr<engine::LocalModel> model,
+                                                      const engine::SchedulerOptions& options,
+                                                      wire::ModelInfo info);
+/// Answers the last user message; `max_waiting` more may wait.
+std::unique_ptr<HostedModel> host_specialist(std::unique_ptr<engine::Specialist> specialist,
+                                             int32_t max_waiting, wire::ModelInfo info);
+
+}  // namespace hearth::serve

@@ -1,0 +1,197 @@
+// One thread loads, and looks once a second for models that nobody has used for long.
+#include "serve/model_directory.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+namespace hearth::serve {
+namespace {
+
+bool is_idle(const HostedModel& model) {
+  const engine::SchedulerStats stats = model.stats();
+  return stats.running + stats.waiting == 0;
+}
+
+double unix_now_s() {
+  using Seconds = std::chrono::duration<double>;
+  return Seconds(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+ModelDirectory::ModelDirectory(std::unique_ptr<ModelSource> source, const DirectoryOptions& options)
+    : source_(std::move(source)), options_(options), loader_([this] { load_loop(); }) {}
+
+ModelDirectory::~ModelDirectory() { stop(false); }
+
+void ModelDirectory::with_model(const std::string& name, ModelCallback callback) {
+  auto full = source_->resolve(name);
+  if (!full) return callback(full.error(), 0);
+  std::unique_lock lock(mutex_);
+  if (stopping_) {
+    lock.unlock();
+    return callback(fail(ErrorCode::kBusy, "the server is shutting down"), 0);
+  }
+  if (const auto it = slots_.find(*full); it != slots_.end()) {
+    it->second.used_s = now_s();
+    const std::shared_ptr<HostedModel> model = it->second.model;
+    lock.unlock();
+    return callback(model, 0);
+  }
+  wanted_.push_back({*full, std::move(callback)});
+  wake_.notify_all();
+}
+
+std::shared_ptr<HostedModel> ModelDirectory::loaded(const std::string& name) {
+  const auto full = source_->resolve(name);
+  const std::lock_guard lock(mutex_);
+  const auto it = full ? slots_.find(*full) : slots_.end();
+  return it == slots_.end() ? nullptr : it->second.model;
+}
+
+void ModelDirectory::keep(const std::string& name, double keep_alive_s) {
+  const auto full = source_->resolve(name);
+  const std::lock_guard lock(mutex_);
+  if (const auto it = full ? slots_.find(*full) : slots_.end(); it != slots_.end()) {
+    it->second.keep_alive_s = keep_alive_s;
+    wake_.notify_all();
+  }
+}
+
+std::vector<std::shared_ptr<HostedModel>> ModelDirectory::all_loaded() {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<HostedModel>> out;
+  for (const auto& [name, slot] : slots_) out.push_back(slot.model);
+  return out;
+}
+
+std::vector<wire::ModelInfo> ModelDirectory::list() {
+  std::vector<wire::ModelInfo> out = source_->list();
+  const std::lock_guard lock(mutex_);
+  for (wire::ModelInfo& info : out) {
+    const auto it = slots_.find(info.id);
+    if (it == slots_.end()) continue;
+    info = it->second.model->info();
+    const double left_s = it->second.used_s + it->second.keep_alive_s - now_s();
+    info.expires_s = it->second.keep_alive_s < 0 ? 0 : unix_now_s() + std::max(0.0, left_s);
+  }
+  return out;
+}
+
+void ModelDirectory::stop(bool finish) {
+  std::list<Wanted> dropped;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    dropped.swap(wanted_);
+    wake_.notify_all();
+  }
+  if (loader_.joinable()) loader_.join();
+  for (const Wanted& wanted : dropped)
+    wanted.callback(fail(ErrorCode::kBusy, "the server is shutting down"), 0);
+  for (const auto& model : all_loaded()) model->stop(finish);
+}
+
+void ModelDirectory::load_loop() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    if (wanted_.empty()) wake_.wait_for(lock, std::chrono::seconds(1));
+    if (stopping_) return;
+    const std::string next = wanted_.empty() ? "" : wanted_.front().name;
+    const bool any = !wanted_.empty();
+    lock.unlock();
+    if (any) load(next);
+    give_up_expired();
+    lock.lock();
+  }
+}
+
+void ModelDirectory::load(const std::string& name) {
+  const double start_s = now_s();
+  Result<std::unique_ptr<HostedModel>> loaded = fail(ErrorCode::kInternal, "not loaded");
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      const bool full = static_cast<int32_t>(slots_.size()) >= options_.max_models;
+      if (full && !give_up_longest_unused(lock)) {
+        loaded = fail(ErrorCode::kBusy, slots_.size(),
+                      " models are loaded and at work, which is the limit; try again later");
+        break;
+      }
+    }
+    loaded = source_->load(name);
+    if (loaded || loaded.error().code != ErrorCode::kTooLarge) break;
+    std::unique_lock lock(mutex_);
+    if (!give_up_longest_unused(lock)) break;
+  }
+  const double load_s = now_s() - start_s;
+  std::shared_ptr<HostedModel> model;
+  std::list<Wanted> served;
+  {
+    const std::lock_guard lock(mutex_);
+    if (loaded) {
+      model = std::move(loaded).value();
+      slots_[name] = {model, now_s(), options_.keep_alive_s};
+    }
+    for (auto it = wanted_.begin(); it != wanted_.end();) {
+      const auto next = std::next(it);
+      if (it->name == name) served.splice(served.end(), wanted_, it);
+      it = next;
+    }
+  }
+  if (model) {
+    log_line(LogLevel::kInfo, concat("loaded ", name, " in ", load_s, " s"));
+  } else {
+    log_line(LogLevel::kWarning, concat(name, ": ", loaded.error().message));
+  }
+  for (const Wanted& wanted : served) {
+    if (model) {
+      wanted.callback(model, load_s);
+    } else {
+      wanted.callback(loaded.error(), load_s);
+    }
+  }
+}
+
+void ModelDirectory::give_up_expired() {
+  std::vector<std::shared_ptr<HostedModel>> gone;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto it = slots_.begin(); it != slots_.end();) {
+      Slot& slot = it->second;
+      if (!is_idle(*slot.model)) slot.used_s = now_s();
+      const bool expired = slot.keep_alive_s >= 0 && now_s() - slot.used_s > slot.keep_alive_s;
+      if (expired) {
+        log_line(LogLevel::kInfo,
+                 concat("unloading ", it->first, ": not used for ", slot.keep_alive_s, " s"));
+        gone.push_back(slot.model);
+        it = slots_.erase(it);
+      } else {
+        ++it;
+      }
+    }
+  }
+  for (const auto& model : gone) model->stop(true);
+}
+
+/// Drops the lock while the model ends. False when all are at work.
+bool ModelDirectory::give_up_longest_unused(std::unique_lock<std::mutex>& lock) {
+  auto oldest = slots_.end();
+  for (auto it = slots_.begin(); it != slots_.end(); ++it) {
+    if (is_idle(*it->second.model) && (oldest == slots_.end() || it->second.used_s < oldest->second.used_s))
+      oldest = it;
+  }
+  if (oldest == slots_.end()) return false;
+  log_line(LogLevel::kInfo, concat("unloading ", oldest->first, " to make room"));
+  const std::shared_ptr<HostedModel> model = oldest->second.model;
+  slots_.erase(oldest);
+  lock.unlock();
+  model->stop(true);
+  return true;
+}
+
+}  // namespace hearth::serve

@@ -1,0 +1,85 @@
+// The models that can be asked for by name: loaded on first use on a thread of its own, so that nobody else
+// waits, kept while they are used and for some time after, the longest unused given up where memory is
+// needed. Must not know how models are found or loaded.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "serve/hosted_model.h"
+
+namespace hearth::serve {
+
+/// Where models come from.
+class ModelSource {
+ public:
+  virtual ~ModelSource() = default;
+  /// All that can be asked for; the first is the one for requests that name none.
+  virtual std::vector<wire::ModelInfo> list() = 0;
+  /// The full name of what a client calls `name`. Errors: kNotFound.
+  virtual Result<std::string> resolve(const std::string& name) = 0;
+  /// Takes its time. kTooLarge when memory does not do: the directory then makes room and asks again.
+  virtual Result<std::unique_ptr<HostedModel>> load(const std::string& full_name) = 0;
+};
+
+struct DirectoryOptions {
+  double keep_alive_s = 300;  // after the last use; negative: for ever
+  int32_t max_models = 4;     // loaded at a time
+};
+
+using ModelCallback = std::function<void(Result<std::shared_ptr<HostedModel>>, double load_s)>;
+
+class ModelDirectory {
+ public:
+  ModelDirectory(std::unique_ptr<ModelSource> source, const DirectoryOptions& options);
+  ~ModelDirectory();
+
+  /// Calls back with the model: here and now when it is loaded, else later on the loading thread, which must
+  /// not be held up. Errors: kNotFound, kTooLarge and those of loading; kBusy after stop().
+  void with_model(const std::string& name, ModelCallback callback);
+  /// The model if it is loaded; nullptr otherwise, also when there is none of this name.
+  std::shared_ptr<HostedModel> loaded(const std::string& name);
+  /// Overrides keep_alive_s for one model from now on; 0: given up once its answers are over.
+  void keep(const std::string& name, double keep_alive_s);
+
+  /// All models, the loaded ones with what is known of them.
+  std::vector<wire::ModelInfo> list();
+  std::vector<std::shared_ptr<HostedModel>> all_loaded();
+
+  /// Nothing more is loaded; every model stops (HostedModel::stop).
+  void stop(bool finish);
+
+ private:
+  struct Slot {
+    std::shared_ptr<HostedModel> model;
+    double used_s = 0;  // last asked for, or last seen at work
+    double keep_alive_s = 0;
+  };
+  struct Wanted {
+    std::string name;
+    ModelCallback callback;
+  };
+
+  void load_loop();
+  void load(const std::string& name);
+  void give_up_expired();
+  bool give_up_longest_unused(std::unique_lock<std::mutex>& lock);
+
+  std::unique_ptr<ModelSource> source_;
+  DirectoryOptions options_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::map<std::string, Slot> slots_;
+  std::list<Wanted> wanted_;
+  bool stopping_ = false;
+  std::thread loader_;
+};
+
+}  // namespace hearth::serve

@@ -1,0 +1,200 @@
+// From a request to its route: keys, limits, cross-origin rules, the log.
+#include "serve/server.h"
+
+#include <sodium.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <fstream>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "serve/answer_session.h"
+#include "serve/metrics.h"
+#include "serve/routes.h"
+#include "serve/work_queue.h"
+
+namespace hearth::serve {
+namespace {
+
+constexpr int kWorkers = 4;
+constexpr size_t kMostWaiting = 1024;
+
+int64_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  int64_t total = 0, resident = 0;
+  statm >> total >> resident;
+  return resident * static_cast<int64_t>(sysconf(_SC_PAGESIZE));
+}
+
+/// The route of a request; whether another method would have had one.
+struct Found {
+  const Route* route = nullptr;
+  bool other_method = false;
+  std::string tail;
+};
+
+Found find_route(const net::ServerRequest& request) {
+  Found found;
+  const std::string_view method = request.method == "HEAD" ? "GET" : std::string_view(request.method);
+  for (const Route& route : routes()) {
+    const bool prefix = route.path.ends_with('/') && route.path.size() > 1;
+    const std::string_view path = request.path;
+    const bool fits =
+        prefix ? path.starts_with(route.path) && path.size() > route.path.size() : path == route.path;
+    if (!fits) continue;
+    if (route.method != method) {
+      found.other_method = true;
+      continue;
+    }
+    found.route = &route;
+    if (prefix) found.tail = path.substr(route.path.size());
+    return found;
+  }
+  return found;
+}
+
+wire::Protocol protocol_of(std::string_view path) {
+  return path.starts_with("/api/") ? wire::Protocol::kOllamaChat : wire::Protocol::kOpenAiChat;
+}
+
+}  // namespace
+
+bool is_loopback(const std::string& host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
+struct Server::Impl : Context {
+  Impl(ServeOptions asked, std::unique_ptr<ModelSource> source)
+      : options(std::move(asked)),
+        keys(options.keys),
+        directory(std::move(source), options.models),
+        work(kWorkers, kMostWaiting) {}
+
+  ServeOptions options;
+  ApiKeys keys;
+  ModelDirectory directory;
+  WorkQueue work;
+  std::unique_ptr<net::HttpServer> http;
+  std::atomic<int64_t> requests{0};
+  std::atomic<int64_t> refused{0};
+  std::atomic<bool> loading{false};
+
+  ModelDirectory& models() override { return directory; }
+  bool ready() override { return !loading; }
+  std::string metrics() override {
+    const auto loaded = directory.all_loaded();
+    return prometheus_text(loaded,
+                           {requests, refused, http ? http->open_connections() : 0, resident_bytes()});
+  }
+  void over(const Call& call, const AnswerRecord& record) override {
+    keys.spend(call.client, record.prompt_tokens + record.generated_tokens);
+    log(call.request, call.client, record.status, record);
+  }
+
+  void log(const net::ServerRequest& request, const std::string& client, int status,
+           const AnswerRecord& record) const {
+    if (!options.log_requests) return;
+    std::string line = concat(request.method, " ", request.path, " ", status, " client=", client);
+    if (!record.model.empty()) line += concat(" model=", record.model);
+    if (record.prompt_tokens > 0) {
+      line += concat(" prompt=", record.prompt_tokens, " cached=", record.cached_tokens,
+                     " generated=", record.generated_tokens);
+    }
+    if (record.cancelled) line += " cancelled";
+    if (!record.error.empty()) line += concat(" error=\"", record.error, "\"");
+    log_line(LogLevel::kInfo, line);
+  }
+
+  /// A refusal by the server itself.
+  void refuse(const net::ServerRequest& request, net::Responder& responder, int status, std::string message,
+              net::AnswerHeaders headers = {}) {
+    ++refused;
+    wire::ErrorBody body = wire::error_body(protocol_of(request.path), status, message);
+    headers.emplace_back("Content-Type", "application/json");
+    responder.respond(status, std::move(headers), std::move(body.json));
+    AnswerRecord record;
+    record.error = std::move(message);
+    log(request, request.peer, status, record);
+  }
+
+  bool allows_origin(const net::ServerRequest& request) const {
+    const std::string_view origin = request.headers.find("Origin");
+    if (origin.empty()) return true;
+    const std::string_view host = request.headers.find("Host");
+    if (origin == concat("http://", host) || origin == concat("https://", host)) return true;
+    return std::any_of(options.cors_origins.begin(), options.cors_origins.end(),
+                       [&](const std::string& allowed) { return allowed == "*" || allowed == origin; });
+  }
+
+  void handle(net::ServerRequest request, std::shared_ptr<net::Responder> responder) {
+    ++requests;
+    // A page of another site must not use a model through its reader's browser.
+    if (!allows_origin(request))
+      return refuse(request, *responder, 403, "this origin is not allowed (cors_origins)");
+    const Found found = find_route(request);
+    if (!found.route) {
+      return refuse(request, *responder, found.other_method ? 405 : 404,
+                    found.other_method ? concat(request.method, " is not for ", request.path)
+                                       : concat("there is no ", request.path));
+    }
+    Admission admission{200, request.peer, "", 0};
+    if (!found.route->is_open)
+      admission =
+          keys.admit(request.headers.find("Authorization"), request.peer, found.route->works, now_s());
+    if (admission.status != 200) {
+      net::AnswerHeaders headers;
+      if (admission.status == 429)
+        headers.emplace_back("Retry-After", concat(static_cast<int64_t>(std::ceil(admission.retry_after_s))));
+      if (admission.status == 401) headers.emplace_back("WWW-Authenticate", "Bearer");
+      return refuse(request, *responder, admission.status, admission.message, std::move(headers));
+    }
+    Call call{std::move(request), responder, admission.client, found.tail, this};
+    if (!found.route->works) return found.route->handle(std::move(call));
+    auto shared = std::make_shared<Call>(std::move(call));
+    if (!work.post([shared, route = found.route] { route->handle(std::move(*shared)); }))
+      refuse(shared->request, *responder, 429, "too many requests wait to be read; try again later",
+             {{"Retry-After", "1"}});
+  }
+};
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Server::~Server() { stop(0); }
+
+Result<std::unique_ptr<Server>> Server::start(ServeOptions options, std::unique_ptr<ModelSource> source) {
+  if (sodium_init() < 0) return fail(ErrorCode::kInternal, "libsodium cannot be used");
+  if (!is_loopback(options.http.host) && options.keys.empty() && !options.insecure) {
+    return fail(ErrorCode::kUsage, "listening on ", options.http.host,
+                " without an API key would let everybody who reaches this machine use its models; give one "
+                "(HEARTH_API_KEY, or api_keys in the configuration) or say --insecure");
+  }
+  const net::ServerOptions http = options.http;
+  auto impl = std::make_unique<Impl>(std::move(options), std::move(source));
+  Impl* self = impl.get();
+  HEARTH_ASSIGN(impl->http, net::HttpServer::start(http, [self](net::ServerRequest request,
+                                                                std::shared_ptr<net::Responder> responder) {
+                  self->handle(std::move(request), std::move(responder));
+                }));
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+uint16_t Server::port() const { return impl_->http->port(); }
+
+void Server::preload(const std::string& model) {
+  impl_->loading = true;
+  impl_->directory.with_model(model, [impl = impl_.get()](const auto&, double) { impl->loading = false; });
+}
+
+void Server::replace_keys(std::vector<ApiKey> keys) { impl_->keys.replace(std::move(keys)); }
+
+void Server::stop(double deadline_s) {
+  impl_->http->stop(deadline_s);
+  impl_->work.stop();
+  impl_->directory.stop(false);
+}
+
+}  // namespace hearth::serve
