@@ -108,6 +108,19 @@ void install_signal_handlers() {
   std::signal(SIGXFSZ, SIG_IGN);  // a file size limit then shows as a failed write with an error line
 }
 
+std::atomic<bool>& hangup() {
+  static std::atomic<bool> flag{false};
+  return flag;
+}
+
+void heed_hangups() {
+  hangup();
+  struct sigaction action {};
+  action.sa_handler = [](int) { hangup().store(true); };
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGHUP, &action, nullptr);
+}
+
 std::string format_bytes(double bytes) {
   static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
   int unit = 0;

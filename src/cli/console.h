@@ -47,6 +47,9 @@ std::atomic<bool>& interrupted();
 /// Set by SIGTERM, never taken back: the process is asked to end.
 std::atomic<bool>& terminated();
 void install_signal_handlers();
+/// Set by SIGHUP from heed_hangups() on; before, it ends the process.
+std::atomic<bool>& hangup();
+void heed_hangups();
 
 /// "1.2 GiB", "417 MiB", "12 B".
 std::string format_bytes(double bytes);

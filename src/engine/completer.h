@@ -28,7 +28,7 @@ struct CompletionRequest {
   runtime::SamplingParams sampling;
   int64_t max_tokens = -1;  // -1: until the model ends or the context is full
   std::vector<std::string> stop;
-  bool show_special = false;                  // control tokens appear in the text (never those that end it)
+  std::vector<std::string> shown_tokens;      // control tokens, by their text, that appear in the answer
   bool ignore_end = false;                    // go on past end-of-generation tokens (benchmarks)
   const std::atomic<bool>* cancel = nullptr;  // looked at between tokens and prefill steps; may be nullptr
 };

@@ -38,7 +38,7 @@ void generate(Call call) {
   const std::string name = model_named_in(call.request.body);
   auto shared = std::make_shared<Call>(std::move(call));
   context.models().with_model(
-      name, [shared, &context](Result<std::shared_ptr<HostedModel>> model, double load_s) {
+      name, [shared, &context, name](Result<std::shared_ptr<HostedModel>> model, double load_s) {
         if (!model) {
           const bool memory = model.error().code == ErrorCode::kTooLarge;
           const wire::ErrorBody body = memory ? wire::error_body(kProtocol, 503, model.error().message)

@@ -1,0 +1,165 @@
+// Names to files, files to hosted models.
+#include "cli/model_source.h"
+
+#include <chrono>
+#include <mutex>
+#include <utility>
+
+#include "capi/heed_verdict.h"
+#include "store/store.h"
+
+namespace hearth::cli {
+namespace {
+
+struct Entry {
+  std::string id;
+  std::filesystem::path path;  // empty: the specialist
+  wire::ModelInfo info;
+};
+
+int64_t modified_s(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto time = std::filesystem::last_write_time(path, error);
+  if (error) return 0;
+  const auto system = std::chrono::file_clock::to_sys(time);
+  return std::chrono::duration_cast<std::chrono::seconds>(system.time_since_epoch()).count();
+}
+
+Entry entry_of(std::string id, const std::filesystem::path& path) {
+  Entry entry{std::move(id), path, {}};
+  entry.info.id = entry.id;
+  entry.info.created_s = modified_s(path);
+  std::error_code error;
+  if (std::filesystem::is_regular_file(path, error))
+    entry.info.size_bytes = static_cast<int64_t>(std::filesystem::file_size(path, error));
+  return entry;
+}
+
+class Models : public serve::ModelSource {
+ public:
+  Models(SourceOptions options, Console& console, std::vector<Entry> entries)
+      : options_(std::move(options)), console_(&console), entries_(std::move(entries)) {}
+
+  std::vector<wire::ModelInfo> list() override {
+    std::vector<wire::ModelInfo> out;
+    for (const Entry& entry : entries_) out.push_back(entry.info);
+    for (const Entry& entry : stored()) {
+      if (!find(entry.id)) out.push_back(entry.info);
+    }
+    return out;
+  }
+
+  Result<std::string> resolve(const std::string& name) override {
+    if (name.empty()) return entries_.front().id;
+    if (find(name)) return name;
+    if (name.ends_with(":latest") && find(name.substr(0, name.size() - 7)))  // as Ollama's clients say it
+      return name.substr(0, name.size() - 7);
+    if (const auto stored = in_store(name)) return stored->manifest.name;
+    return fail(ErrorCode::kNotFound, "the model '", name, "' does not exist; there are: ", names());
+  }
+
+  Result<std::unique_ptr<serve::HostedModel>> load(const std::string& id) override {
+    const Entry* known = find(id);
+    if (known && known->path.empty()) return load_specialist_model(*known);
+    Entry entry;
+    if (known) {
+      entry = *known;
+    } else {
+      const auto stored = in_store(id);
+      if (!stored) return fail(ErrorCode::kNotFound, "the model '", id, "' is no longer there");
+      entry = entry_of(id, stored->path());
+    }
+    HEARTH_ASSIGN(engine::LoadOptions how, options_.load.options());
+    if (!options_.load.no_check) capi::heed_verdict(entry.path, how);
+    HEARTH_ASSIGN(engine::OpenedModel opened,
+                  engine::open_model(entry.path, options_.load.packed_cache(entry.path, *console_)));
+    HEARTH_RETURN_IF_ERROR(choose_cache(opened, how));
+    auto model = engine::LocalModel::load(std::move(opened), how);
+    console_->progress_done();
+    if (!model) return model.error();
+    return serve::host_local_model(std::move(model).value(), options_.scheduler, entry.info);
+  }
+
+ private:
+  const Entry* find(const std::string& id) const {
+    for (const Entry& entry : entries_) {
+      if (entry.id == id) return &entry;
+    }
+    return nullptr;
+  }
+
+  static std::optional<store::Model> in_store(const std::string& name) {
+    const auto home = store::Store::default_home();
+    if (!home || !std::filesystem::exists(*home)) return std::nullopt;
+    auto opened = store::Store::open(*home);
+    if (!opened) return std::nullopt;
+    auto model = opened->find(name);
+    return model ? std::optional(std::move(model).value()) : std::nullopt;
+  }
+
+  static std::vector<Entry> stored() {
+    std::vector<Entry> out;
+    const auto home = store::Store::default_home();
+    if (!home || !std::filesystem::exists(*home)) return out;
+    const auto opened = store::Store::open(*home);
+    const auto models = opened ? opened->list() : Result<std::vector<store::Model>>(opened.error());
+    if (!models) return out;
+    for (const store::Model& model : *models) {
+      out.push_back(entry_of(model.manifest.name, model.path()));
+      out.back().info.size_bytes = static_cast<int64_t>(model.manifest.bytes());
+    }
+    return out;
+  }
+
+  std::string names() {
+    std::string out;
+    for (const wire::ModelInfo& info : list()) out += (out.empty() ? "" : ", ") + info.id;
+    return out;
+  }
+
+  /// Sequences for the answers and the prefixes, and as much cache as fits for all of them together.
+  Status choose_cache(const engine::OpenedModel& opened, engine::LoadOptions& how) const {
+    const int32_t running = options_.scheduler.max_running;
+    how.max_sequences = running + options_.prefixes;
+    how.cache_tokens = options_.cache_tokens > 0 ? options_.cache_tokens : 1;
+    HEARTH_ASSIGN(engine::MemoryNeed need, engine::plan_memory(opened, how));
+    const int64_t context = need.plan.context;
+    how.context_tokens = context;
+    if (options_.cache_tokens > 0) return {};
+    for (int64_t contexts = running; contexts >= 1; contexts /= 2) {
+      how.cache_tokens = context * contexts;
+      HEARTH_ASSIGN(need, engine::plan_memory(opened, how));
+      if (need.fits) break;
+    }
+    return {};
+  }
+
+  Result<std::unique_ptr<serve::HostedModel>> load_specialist_model(const Entry& entry) const {
+    HEARTH_ASSIGN(auto specialist, load_specialist(options_.catalogue, options_.load));
+    return serve::host_specialist(std::move(specialist), options_.scheduler.max_waiting, entry.info);
+  }
+
+  SourceOptions options_;
+  Console* console_;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<serve::ModelSource>> make_model_source(SourceOptions options, Console& console) {
+  std::vector<Entry> entries;
+  for (const std::string& model : options.models) {
+    HEARTH_ASSIGN(const std::filesystem::path path, resolve_model(model));
+    std::error_code error;
+    const bool is_path = std::filesystem::equivalent(model, path, error) && !error;
+    const std::filesystem::path clean = path.has_filename() ? path : path.parent_path();
+    entries.push_back(entry_of(is_path ? clean.stem().string() : model, path));
+  }
+  Entry specialist{std::string(kSpecialistName), {}, {}};
+  specialist.info.id = specialist.id;
+  specialist.info.size_bytes = static_cast<int64_t>(engine::builtin_model_bytes().size());
+  entries.push_back(std::move(specialist));
+  return std::unique_ptr<serve::ModelSource>(new Models(std::move(options), console, std::move(entries)));
+}
+
+}  // namespace hearth::cli
