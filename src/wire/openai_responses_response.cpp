@@ -16,9 +16,10 @@ class ResponsesEncoder : public ResponseEncoder {
         reflected_(request.reflected) {}
 
   std::string begin() override {
-    io::Json response = envelope("in_progress");
-    return event("response.created", {{"response", response}}) +
-           event("response.in_progress", {{"response", response}});
+    const io::Json response = envelope("in_progress");
+    std::string out = event("response.created", {{"response", response}});
+    out += event("response.in_progress", {{"response", response}});
+    return out;
   }
 
   std::string push(int32_t, std::span<const AnswerEvent> events,
@@ -28,7 +29,8 @@ class ResponsesEncoder : public ResponseEncoder {
     for (const AnswerEvent& one : events) {
       switch (one.kind) {
         case AnswerEvent::Kind::kContent:
-          out += open(Item::kMessage) + text_delta(one.text);
+          out += open(Item::kMessage);
+          out += text_delta(one.text);
           break;
         case AnswerEvent::Kind::kReasoning:
           out += open(Item::kReasoning);
@@ -61,7 +63,8 @@ class ResponsesEncoder : public ResponseEncoder {
     if (!complete_) response["incomplete_details"] = {{"reason", "max_output_tokens"}};
     response["usage"] = usage_.responses();
     if (!stream_) return io::dump_json(response);
-    return event(complete_ ? "response.completed" : "response.incomplete", {{"response", std::move(response)}});
+    return event(complete_ ? "response.completed" : "response.incomplete",
+                 {{"response", std::move(response)}});
   }
 
   std::string fail(const Error& error) override {
@@ -69,7 +72,9 @@ class ResponsesEncoder : public ResponseEncoder {
     response["error"] = {{"code", "server_error"}, {"message", error.message}};
     return event("response.failed", {{"response", std::move(response)}});
   }
-  std::string_view content_type() const override { return stream_ ? "text/event-stream" : "application/json"; }
+  std::string_view content_type() const override {
+    return stream_ ? "text/event-stream" : "application/json";
+  }
 
  private:
   enum class Item { kNone, kMessage, kReasoning, kCall };
@@ -77,14 +82,9 @@ class ResponsesEncoder : public ResponseEncoder {
   std::string_view status() const { return complete_ ? "completed" : "incomplete"; }
 
   io::Json envelope(std::string_view status) const {
-    io::Json json = {{"id", id_},
-                     {"object", "response"},
-                     {"created_at", created_s_},
-                     {"status", status},
-                     {"error", nullptr},
-                     {"incomplete_details", nullptr},
-                     {"model", options_.model},
-                     {"output", output_}};
+    io::Json json = {
+        {"id", id_},        {"object", "response"},          {"created_at", created_s_}, {"status", status},
+        {"error", nullptr}, {"incomplete_details", nullptr}, {"model", options_.model},  {"output", output_}};
     for (const auto& [key, value] : reflected_.items()) json[key] = value;
     json["usage"] = nullptr;
     return json;
