@@ -89,7 +89,7 @@ Result<engine::CompletionRequest> AnswerSession::prompt(size_t index) const {
   out.cancel = &cancel_;
   if (out.chat_json.empty()) return out;
   const wire::AnswerFormat& format = model_->format();
-  if (!request_.tools.empty() && !wire::template_shows_tools(model_->info().chat_template)) {
+  if (!request_.tools.empty()) {
     HEARTH_ASSIGN(io::Json chat, io::parse_json(out.chat_json, "chat"));
     out.chat_json = io::dump_json(wire::with_tool_instructions(std::move(chat), format));
   }
