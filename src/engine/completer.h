@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,6 +14,10 @@
 
 #include "base/result.h"
 #include "runtime/sampler.h"
+
+namespace hearth::text {
+class GrammarMasks;
+}
 
 namespace hearth::engine {
 
@@ -26,7 +31,8 @@ struct CompletionRequest {
   bool parse_special =
       true;  // control tokens written in `prompt` are meant as such (always true for a rendered chat)
   runtime::SamplingParams sampling;
-  int64_t max_tokens = -1;  // -1: until the model ends or the context is full
+  std::shared_ptr<const text::GrammarMasks> grammar;  // what the answer must be; nullptr: any text
+  int64_t max_tokens = -1;                            // -1: until the model ends or the context is full
   std::vector<std::string> stop;
   std::vector<std::string> shown_tokens;      // control tokens, by their text, that appear in the answer
   bool ignore_end = false;                    // go on past end-of-generation tokens (benchmarks)

@@ -2,6 +2,7 @@
 #include "engine/generation.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace hearth::engine {
@@ -22,6 +23,11 @@ Generation::Generation(runtime::SamplerChain chain, const CompletionRequest& req
   // The continuation of a text keeps its leading space; an answer in a chat, or a text from nothing, has
   // none.
   const bool continues = request.chat_json.empty() && !request.prompt.empty();
+  if (request.grammar) {
+    masks_ = request.grammar;
+    matcher_.emplace(masks_);
+    allowed_.resize(masks_->trie().mask_words());
+  }
   if (!tokenizer) return;
   for (const std::string& text : request.shown_tokens) {
     if (const auto id = tokenizer->find_token(text)) shown_.push_back(*id);
@@ -47,9 +53,78 @@ void Generation::record(const runtime::SampledToken& sampled) {
   completion_.tokens.push_back(std::move(signal));
 }
 
+int64_t Generation::tokens_left() const {
+  return max_tokens_ < 0 ? std::numeric_limits<int64_t>::max()
+                         : max_tokens_ - completion_.usage.generated_tokens;
+}
+
+/// The fewest tokens that complete what the grammar has open; nullopt when that is not known to be possible.
+std::optional<std::vector<text::TokenId>> Generation::closing() const {
+  const std::optional<std::string> bytes = matcher_->closing_bytes();
+  return bytes ? masks_->trie().spell(*bytes) : std::nullopt;
+}
+
+Result<runtime::SampledToken> Generation::draw_of(std::span<const float> logits,
+                                                  std::span<const int32_t> history,
+                                                  std::span<const uint64_t> allowed) {
+  constexpr float kNever = -std::numeric_limits<float>::infinity();
+  masked_.assign(logits.begin(), logits.end());
+  for (size_t word = 0; 64 * word < masked_.size(); ++word) {
+    const uint64_t bits = word < allowed.size() ? allowed[word] : 0;
+    if (bits == ~uint64_t{0}) continue;
+    const size_t end = std::min(masked_.size(), 64 * word + 64);
+    for (size_t i = 64 * word; i < end; ++i) {
+      if (((bits >> (i % 64)) & 1) == 0) masked_[i] = kNever;
+    }
+  }
+  return chain_.sample(masked_, history);
+}
+
+/// A token that the grammar allows and after which there is still room to complete it, where there is now.
+Result<runtime::SampledToken> Generation::draw(std::span<const float> logits,
+                                               std::span<const int32_t> history) {
+  if (!matcher_) return chain_.sample(logits, history);
+  constexpr uint64_t kFarFromEnd = 256;  // bytes beyond what is left: no token takes so many to close
+  const int64_t left = tokens_left();
+  const bool near_end = left < static_cast<int64_t>(matcher_->closing_length() + kFarFromEnd);
+  const auto before = near_end ? closing() : std::nullopt;
+  matcher_->fill_mask(allowed_);
+  HEARTH_ASSIGN(const runtime::SampledToken drawn, draw_of(logits, history, allowed_));
+  if (!matcher_->accept(drawn.id))
+    return fail(ErrorCode::kInternal, "the grammar does not take token ", drawn.id, ", which it allowed");
+  if (!before || before->empty() || static_cast<int64_t>(before->size()) > left || matcher_->finished())
+    return drawn;
+  const auto after = closing();
+  if (after && static_cast<int64_t>(after->size()) <= left - 1) return drawn;
+  matcher_->rollback(1);  // it would leave too much open
+  std::fill(allowed_.begin(), allowed_.end(), 0);
+  const auto forced = static_cast<size_t>(before->front());
+  allowed_[forced / 64] |= uint64_t{1} << (forced % 64);
+  HEARTH_ASSIGN(const runtime::SampledToken closed, draw_of(logits, history, allowed_));
+  if (!matcher_->accept(closed.id))
+    return fail(ErrorCode::kInternal, "the grammar does not take token ", closed.id, ", which closes it");
+  return closed;
+}
+
+bool Generation::take_forced(std::vector<int32_t>& history, const TextSink& sink) {
+  if (!matcher_ || matcher_->finished()) return true;
+  const std::string bytes = matcher_->forced_bytes();
+  if (bytes.empty()) return true;
+  auto tokens = masks_->trie().spell(bytes);
+  if (!tokens || static_cast<int64_t>(tokens->size()) >= tokens_left()) return true;
+  tokens->pop_back();  // the model may want to write the last bytes together with what follows
+  for (const text::TokenId token : *tokens) {
+    if (!matcher_->accept(token)) return true;
+    record({token, 0, {}});
+    history.push_back(token);
+    if (decoder_ && !emit(decoder_->push(token, is_shown(token)), sink)) return false;
+  }
+  return true;
+}
+
 Result<bool> Generation::advance(std::span<const float> logits, std::span<const int32_t> history,
                                  const TextSink& sink) {
-  HEARTH_ASSIGN(const runtime::SampledToken sampled, chain_.sample(logits, history));
+  HEARTH_ASSIGN(const runtime::SampledToken sampled, draw(logits, history));
   record(sampled);
   if (!ignore_end_ && tokenizer_ && tokenizer_->is_end_of_generation(sampled.id)) {
     completion_.tokens.back().text.clear();

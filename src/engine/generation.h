@@ -8,6 +8,7 @@
 
 #include "engine/completer.h"
 #include "runtime/stop_strings.h"
+#include "text/grammar/matcher.h"
 #include "text/tokenizer.h"
 
 namespace hearth::engine {
@@ -23,6 +24,9 @@ class Generation {
   /// `sink`. False when the answer is over (see completion().finish); the token drawn is last_token() either
   /// way. Errors: as SamplerChain::sample.
   Result<bool> advance(std::span<const float> logits, std::span<const int32_t> history, const TextSink& sink);
+  /// Tokens that the grammar leaves no choice about: taken without being drawn, appended to `history`, their
+  /// text sent. False when the answer is over.
+  bool take_forced(std::vector<int32_t>& history, const TextSink& sink);
   /// Whether no further token may be drawn: max_tokens are there. The finish reason is then set.
   bool is_full();
   int32_t last_token() const { return completion_.tokens.back().id; }
@@ -36,6 +40,11 @@ class Generation {
   Generation(runtime::SamplerChain chain, const CompletionRequest& request, const text::Tokenizer* tokenizer);
   bool is_shown(text::TokenId id) const;
   void record(const runtime::SampledToken& sampled);
+  Result<runtime::SampledToken> draw(std::span<const float> logits, std::span<const int32_t> history);
+  Result<runtime::SampledToken> draw_of(std::span<const float> logits, std::span<const int32_t> history,
+                                        std::span<const uint64_t> allowed);
+  std::optional<std::vector<text::TokenId>> closing() const;
+  int64_t tokens_left() const;
   bool emit(std::string_view text, const TextSink& sink);
   void deliver(std::string_view text, const TextSink& sink);
 
@@ -43,6 +52,10 @@ class Generation {
   runtime::StopStrings stops_;
   const text::Tokenizer* tokenizer_;
   std::optional<text::StreamDecoder> decoder_;
+  std::shared_ptr<const text::GrammarMasks> masks_;
+  std::optional<text::GrammarMatcher> matcher_;
+  std::vector<uint64_t> allowed_;  // by token, as bits
+  std::vector<float> masked_;      // logits
   int64_t max_tokens_;
   bool ignore_end_;
   std::vector<text::TokenId> shown_;

@@ -253,6 +253,19 @@ Result<std::string> LocalModel::render_chat(const std::string& chat_json) const 
   return engine::render_chat(*chat_template_, tokenizer_.get(), chat_json);
 }
 
+std::shared_ptr<const text::VocabularyTrie> LocalModel::vocabulary_trie(
+    std::span<const std::string_view> shown) {
+  if (!tokenizer_) return nullptr;
+  std::vector<text::TokenId> ids;
+  for (const std::string_view text : shown) {
+    if (const auto id = tokenizer_->find_token(text)) ids.push_back(*id);
+  }
+  const std::lock_guard lock(trie_mutex_);
+  auto& trie = tries_[ids];
+  if (!trie) trie = std::make_shared<const text::VocabularyTrie>(*tokenizer_, ids);
+  return trie;
+}
+
 Result<std::vector<int32_t>> LocalModel::encode_prompt(const std::string& prompt, bool parse_special) const {
   if (!tokenizer_)
     return fail(ErrorCode::kUnsupported, name_, " has no tokenizer; hearth logits takes token ids");

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -20,6 +21,7 @@
 #include "runtime/sampler.h"
 #include "runtime/session.h"
 #include "text/chat_template.h"
+#include "text/grammar/vocabulary_trie.h"
 #include "text/tokenizer.h"
 
 namespace hearth::engine {
@@ -117,6 +119,9 @@ class LocalModel {
   Status chat_template_status() const;
   /// The prompt for a chat request. Errors: kUnsupported when the model has no chat template.
   Result<std::string> render_chat(const std::string& chat_json) const;
+  /// The tokens by their bytes, for grammars; made on first use, so the first call takes some time. `shown`:
+  /// control tokens, by their text, that a grammar may ask for. nullptr when there is no tokenizer.
+  std::shared_ptr<const text::VocabularyTrie> vocabulary_trie(std::span<const std::string_view> shown);
   /// Ids of a finished prompt; BOS as the model asks for, never twice.
   Result<std::vector<int32_t>> encode_prompt(const std::string& prompt, bool parse_special) const;
 
@@ -132,6 +137,9 @@ class LocalModel {
   std::optional<text::ChatTemplate> chat_template_;
   Status chat_template_status_;  // a broken template must not keep raw prompts from working
   std::mutex turn_;
+  std::mutex trie_mutex_;
+  std::map<std::vector<text::TokenId>, std::shared_ptr<const text::VocabularyTrie>>
+      tries_;  // by what is shown
 };
 
 }  // namespace hearth::engine

@@ -430,6 +430,9 @@ bool Scheduler::draw(Answer& answer, size_t chunk) {
     if (row == answer.proposed || answer.chunk[static_cast<size_t>(fed + row)] != answer.ids.back()) break;
     ++accepted;
   }
+  const size_t drawn = answer.ids.size();
+  if (goes_on) goes_on = answer.generation.take_forced(answer.ids, sink);
+  own_.generated_tokens += static_cast<int64_t>(answer.ids.size() - drawn);
   if (goes_on && answer.generation.is_full()) goes_on = false;
   answer.computed += accepted;
   served_[answer.submission.client] += static_cast<double>(accepted);

@@ -6,7 +6,7 @@
 #include <random>
 #include <utility>
 
-#include "io/json.h"
+#include "wire/answer_grammar.h"
 
 namespace hearth::serve {
 namespace {
@@ -67,13 +67,19 @@ Status AnswerSession::prepare(double load_s) {
   options.model = model_->info().id;
   options.load_s = load_s;
   encoder_ = wire::make_encoder(protocol_, request_, std::move(options));
-  for (const auto& asked : request_.prompts) {
+  for (auto& asked : request_.prompts) {
     wire::AnswerOptions how;
     how.tools = request_.tools;
     how.separate_reasoning = request_.separate_reasoning;
     if (!asked.chat_json.empty() && model_->format().reasons()) {
       HEARTH_ASSIGN(const std::string rendered, model_->render_chat(asked.chat_json));
       how.in_reasoning = wire::prompt_opens_reasoning(model_->format(), rendered);
+    }
+    if (wire::needs_grammar(request_, model_->format())) {
+      const std::string key = wire::grammar_key(request_, model_->format(), how.in_reasoning);
+      HEARTH_ASSIGN(asked.grammar, model_->grammar(key, [&] {
+        return wire::answer_grammar(request_, model_->format(), how.in_reasoning);
+      }));
     }
     for (int32_t k = 0; k < request_.n; ++k)
       choices_.push_back({std::make_unique<wire::AnswerParser>(model_->format(), how), 0, false});
@@ -89,10 +95,7 @@ Result<engine::CompletionRequest> AnswerSession::prompt(size_t index) const {
   out.cancel = &cancel_;
   if (out.chat_json.empty()) return out;
   const wire::AnswerFormat& format = model_->format();
-  if (!request_.tools.empty()) {
-    HEARTH_ASSIGN(io::Json chat, io::parse_json(out.chat_json, "chat"));
-    out.chat_json = io::dump_json(wire::with_tool_instructions(std::move(chat), format));
-  }
+  out.chat_json = wire::prepare_chat(std::move(out.chat_json), format, model_->info().chat_template);
   if (format.needs_special_text) {
     for (const std::string_view marker : format.markers()) out.shown_tokens.emplace_back(marker);
   }

@@ -1,6 +1,8 @@
 // The thread that drives a scheduler.
 #include "serve/hosted_model.h"
 
+#include <list>
+#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -20,7 +22,13 @@ class ScheduledModel : public HostedModel {
   }
   ~ScheduledModel() override { stop(false); }
 
-  Status submit(engine::Submission submission) override { return scheduler_->submit(std::move(submission)); }
+  Status submit(engine::Submission submission) override {
+    if (!submission.request.chat_json.empty() && !model_->chat_template_status()) {
+      return fail(ErrorCode::kUnsupported, info().id, ": ", model_->chat_template_status().error().message,
+                  " (/v1/completions)");
+    }
+    return scheduler_->submit(std::move(submission));
+  }
   void wake() override { scheduler_->wake(); }
   void stop(bool finish) override {
     scheduler_->stop(finish);
@@ -44,7 +52,34 @@ class ScheduledModel : public HostedModel {
     return model_->tokenizer() ? model_->tokenizer()->decode(ids, true) : "";
   }
 
+  Result<std::shared_ptr<const text::GrammarMasks>> grammar(const std::string& key,
+                                                            const CompileGrammar& compile) override {
+    {
+      const std::lock_guard lock(grammars_mutex_);
+      for (auto it = grammars_.begin(); it != grammars_.end(); ++it) {
+        if (it->first != key) continue;
+        grammars_.splice(grammars_.begin(), grammars_, it);
+        return it->second;
+      }
+    }
+    std::vector<std::string_view> shown;
+    if (format().needs_special_text) shown = format().markers();
+    const auto trie = model_->vocabulary_trie(shown);
+    if (!trie)
+      return fail(ErrorCode::kUnsupported, info().id, " has no tokenizer: its answers cannot be constrained");
+    HEARTH_ASSIGN(auto compiled, compile());
+    auto masks = std::make_shared<const text::GrammarMasks>(std::move(compiled), trie);
+    const std::lock_guard lock(grammars_mutex_);
+    grammars_.emplace_front(key, masks);
+    if (grammars_.size() > kMostGrammars) grammars_.pop_back();
+    return masks;
+  }
+
  private:
+  static constexpr size_t kMostGrammars = 16;
+  std::mutex grammars_mutex_;
+  std::list<std::pair<std::string, std::shared_ptr<const text::GrammarMasks>>>
+      grammars_;  // the last used first
   std::unique_ptr<engine::LocalModel> model_;
   std::unique_ptr<engine::Scheduler> scheduler_;
   std::thread thread_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "engine/local_model.h"
 #include "engine/scheduler.h"
 #include "engine/specialist.h"
+#include "text/grammar/mask_cache.h"
 #include "wire/answer_format.h"
 #include "wire/response.h"
 
@@ -35,6 +37,12 @@ class HostedModel {
   /// Text of one token, "" for control tokens.
   virtual std::string token_text(int32_t id) const = 0;
   virtual std::string detokenize(std::span<const int32_t> ids) const = 0;
+
+  /// The grammar compiled for this model's vocabulary; one that was asked for lately is there already. `key`
+  /// names it. Errors: those of `compile`; kUnsupported where answers cannot be constrained.
+  using CompileGrammar = std::function<Result<std::shared_ptr<const text::Grammar>>()>;
+  virtual Result<std::shared_ptr<const text::GrammarMasks>> grammar(const std::string& key,
+                                                                    const CompileGrammar& compile) = 0;
 
   const wire::ModelInfo& info() const { return info_; }
   const wire::AnswerFormat& format() const { return *format_; }

@@ -81,6 +81,10 @@ class HostedSpecialist : public HostedModel {
   }
   std::string token_text(int32_t) const override { return ""; }
   std::string detokenize(std::span<const int32_t>) const override { return ""; }
+  Result<std::shared_ptr<const text::GrammarMasks>> grammar(const std::string&,
+                                                            const CompileGrammar&) override {
+    return fail(ErrorCode::kUnsupported, "the built-in specialist answers in its own form of JSON only");
+  }
 
  private:
   struct Waiting {
