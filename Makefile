@@ -7,9 +7,10 @@ STORIES ?= ../shared/data/models/stories260k/stories260K.gguf
 
 PACKAGES := g++ cmake ninja-build ccache pkg-config python3 ca-certificates \
   nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libcurl4-openssl-dev libsodium-dev libedit-dev \
-  libutf8proc-dev libgtest-dev libgmock-dev
+  libutf8proc-dev libboost1.81-dev libssl-dev libgtest-dev libgmock-dev
 AARCH64_PACKAGES := g++-aarch64-linux-gnu qemu-user libcurl4-openssl-dev:arm64 libsodium-dev:arm64 libedit-dev:arm64 \
-  libutf8proc-dev:arm64 libgtest-dev:arm64 libgmock-dev:arm64 libtomlplusplus-dev:arm64
+  libutf8proc-dev:arm64 libgtest-dev:arm64 libgmock-dev:arm64 libtomlplusplus-dev:arm64 \
+  libboost1.81-dev:arm64 libssl-dev:arm64
 BENCH_PACKAGES := libbenchmark-dev nodejs npm
 GOLDEN_PACKAGES := python3-venv
 CLANG_PACKAGES := clang libclang-rt-14-dev

@@ -3,6 +3,8 @@ find_package(Threads REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(tomlplusplus REQUIRED)
 find_package(CURL REQUIRED)
+find_package(Boost 1.81 REQUIRED)  # headers only: Asio, Beast
+find_package(OpenSSL REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(PkgConfig REQUIRED)
 foreach(pkg IN ITEMS sodium:libsodium utf8proc:libutf8proc edit:libedit)
