@@ -209,8 +209,11 @@ void Connection::next_request(bool keep_alive) {
 
 void Connection::refuse(int status, std::string_view message) {
   phase_ = Phase::kClosing;
-  input_ = {};
   own_ += error_answer(status, message);
+  input_ = {};
+  parser_.reset();  // and what it holds of a body
+  commons_->receiving_bytes.fetch_sub(counted_);
+  counted_ = 0;
   transport_->set_deadline(commons_->options.write_timeout_s);
   read();
   flush();

@@ -89,8 +89,7 @@ class TestPeer {
 
  private:
   static std::chrono::steady_clock::time_point after(double seconds) {
-    return std::chrono::steady_clock::now() +
-           std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
+    return std::chrono::steady_clock::now() + std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
   }
   bool receive_some(std::chrono::steady_clock::time_point give_up) {
     if (ended_ || fd_ < 0) return false;
