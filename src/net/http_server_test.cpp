@@ -364,6 +364,63 @@ TEST(HttpServer, DestroyedWhileStreamsRun) {
   }
 }
 
+/// Clients that read everything, vanish, reset or read slowly, over answers from other threads, some of which
+/// are dropped; then the server goes while all that runs. Nobody may get what belongs to another.
+TEST(HttpServer, ClientsOfEveryKindAtOnce) {
+  std::atomic<int> responders = 0;
+  std::atomic<int> crossed = 0;
+  std::atomic<int> answered = 0;
+  std::atomic<bool> over = false;
+  std::vector<std::thread> workers;
+  std::mutex mutex;
+  ServerOptions options = any_port();
+  options.max_unsent_bytes = 20'000;
+  options.write_timeout_s = 0.2;
+  auto server = serve(
+      [&](ServerRequest request, std::shared_ptr<Responder> responder) {
+        ++responders;
+        responder->on_gone([marker = std::make_shared<int>(0)] { ++*marker; });
+        const std::lock_guard lock(mutex);
+        workers.emplace_back([&, path = request.path, responder = std::move(responder)]() mutable {
+          responder->begin(200, {{"X-Path", path}});
+          for (int i = 0; i < 20 && responder->write(concat('<', path, '>', std::string(500, '.'))); ++i) {
+            if (i % 7 == 0) std::this_thread::yield();
+          }
+          if (path.back() != '9') responder->finish();
+          responder.reset();
+          --responders;
+        });
+      },
+      options);
+  std::vector<std::thread> clients;
+  for (int c = 0; c < 12; ++c) {
+    clients.emplace_back([&, c] {
+      for (int round = 0; !over && round < 60; ++round) {
+        TestPeer peer(server->port(), c == 3 ? 2048 : 0);
+        const std::string path = concat("/c", c, 'r', round);
+        peer.send(get(path));
+        if (c % 4 == 0) peer.read_until(path, 0.5);
+        if (c % 4 == 1) peer.read_until("0\r\n\r\n", 0.5);
+        if (c % 4 == 2) continue;
+        const std::string all = c == 3 ? peer.read_bytes(1000, 0.05) : peer.read_until("\r\n0\r\n\r\n", 0.5);
+        if (all.ends_with("\r\n0\r\n\r\n")) ++answered;
+        for (size_t at = all.find('<'); at != std::string::npos; at = all.find('<', at + 1)) {
+          if (all.compare(at + 1, path.size(), path) != 0) ++crossed;
+        }
+        if (round % 3 == 0) peer.reset();
+      }
+    });
+  }
+  EXPECT_TRUE(eventually([&] { return answered > 20; }));
+  over = true;
+  for (std::thread& client : clients) client.join();
+  server->stop(0);
+  for (std::thread& worker : workers) worker.join();
+  EXPECT_EQ(crossed, 0);
+  EXPECT_EQ(responders, 0);
+  EXPECT_EQ(server->open_connections(), 0);
+}
+
 TEST(HttpServer, PortsAndHosts) {
   const auto first = serve(echo);
   ServerOptions options = any_port();
