@@ -1,5 +1,8 @@
 // Listening, io threads and the Asio transport (plain and TLS) of the HTTP server; see the header file. The
 // one place that includes Asio. What is said on a connection is http_connection.cpp's.
+#if defined(__SANITIZE_THREAD__)  // GCC says that Asio's fences are not seen by the sanitizer; its locks are
+#pragma GCC diagnostic ignored "-Wtsan"
+#endif
 #include "net/http_server.h"
 
 #include <fcntl.h>
@@ -25,10 +28,6 @@
 
 #include "base/log.h"
 #include "net/http_connection.h"
-
-#if defined(__SANITIZE_THREAD__)  // GCC says that Asio's fences are not seen by the sanitizer; its locks are
-#pragma GCC diagnostic ignored "-Wtsan"
-#endif
 
 namespace hearth::net {
 namespace {

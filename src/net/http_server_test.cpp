@@ -184,7 +184,7 @@ TEST(HttpServer, DisconnectBeforeTheFirstByte) {
   ASSERT_NE(held.wait(1), nullptr);
   resetting.reset();
   EXPECT_TRUE(gone.wait(2, 2s));
-  for (const size_t which : {0, 1}) {
+  for (const size_t which : {size_t{0}, size_t{1}}) {
     EXPECT_TRUE(held.wait(which)->gone());
     held.wait(which)->respond(200, {}, "nobody");
     held.wait(which)->begin(200, {});
