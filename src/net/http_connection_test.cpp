@@ -92,6 +92,8 @@ struct Lines {
   std::shared_ptr<Responder> responder;
   bool closed = false;
 
+  ~Lines() { line->end(); }  // else the line keeps the connection, and it the line
+
   std::shared_ptr<Connection> start() {
     commons->handler = [this](ServerRequest, std::shared_ptr<Responder> given) {
       responder = std::move(given);
