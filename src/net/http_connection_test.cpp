@@ -92,6 +92,8 @@ struct Lines {
   std::shared_ptr<Responder> responder;
   bool closed = false;
 
+  ~Lines() { line->end(); }  // else the line keeps the connection, and it the line
+
   std::shared_ptr<Connection> start() {
     commons->handler = [this](ServerRequest, std::shared_ptr<Responder> given) {
       responder = std::move(given);
@@ -122,6 +124,45 @@ TEST(HttpConnection, DeadlinesRunOnlyWhileSomethingIsDueFromThePeer) {
   lines.line->run();
   EXPECT_TRUE(lines.closed);
   EXPECT_THAT(lines.line->sent, Not(HasSubstr("408")));
+}
+
+TEST(HttpConnection, APeerThatTakesNothingIsCutAtTheDeadline) {
+  Lines lines;
+  lines.start();
+  lines.line->say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  lines.line->stalled = true;
+  int gone = 0;
+  lines.responder->on_gone([&] { ++gone; });
+  lines.responder->begin(200, {});
+  lines.line->run();
+  EXPECT_TRUE(lines.line->deadline);
+  lines.line->on_deadline();
+  lines.line->run();
+  EXPECT_TRUE(lines.closed);
+  EXPECT_EQ(gone, 1);
+  EXPECT_FALSE(lines.responder->write("x"));
+}
+
+TEST(HttpConnection, OnlySoMuchIsReadAhead) {
+  Lines lines;
+  lines.start();
+  const std::string request =
+      concat("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 50000\r\n\r\n", std::string(50'000, 'b'));
+  std::string many;
+  for (int i = 0; i < 20; ++i) many += request;
+  lines.line->say(many);
+  size_t left = lines.line->incoming.size();
+  EXPECT_GT(left, 17 * request.size());  // one in hand, and at most 64 + 16 KiB of the next
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_NE(lines.responder, nullptr) << i;
+    const auto responder = std::move(lines.responder);
+    responder->respond(200, {}, "");
+    lines.line->run();
+    EXPECT_LE(lines.line->incoming.size(), left);
+    left = lines.line->incoming.size();
+  }
+  EXPECT_EQ(left, 0U);
+  EXPECT_FALSE(lines.closed);
 }
 
 TEST(HttpConnection, BytesThatArriveAreCountedOnlyWhileTheyArrive) {

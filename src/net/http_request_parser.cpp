@@ -86,10 +86,8 @@ size_t RequestParser::feed(std::string_view bytes) {
     taken += used;
     if (error == http::error::need_more) {
       // Chunk extensions and trailers have no limit of Beast's.
-      if (static_cast<int64_t>(bytes.size() - taken) > max_header_bytes_)
-        error = http::error::header_limit;
-      else
-        break;
+      if (static_cast<int64_t>(bytes.size() - taken) <= max_header_bytes_) break;
+      error = http::error::header_limit;
     }
     if (error == http::error::header_limit) {
       fail(431, concat("the request's head is larger than ", max_header_bytes_, " bytes"));

@@ -93,8 +93,12 @@ TEST(HttpServer, HeadHasLengthAndNoBody) {
   TestPeer peer(server->port());
   peer.send("HEAD / HTTP/1.1\r\nHost: h\r\n\r\nHEAD /stream HTTP/1.1\r\nHost: h\r\n\r\n" + get("/"));
   EXPECT_THAT(peer.read_until("\r\n\r\n"), HasSubstr("Content-Length: 10\r\n"));
-  EXPECT_THAT(peer.read_until("\r\n\r\n"), HasSubstr("Transfer-Encoding: chunked\r\n"));
-  EXPECT_THAT(peer.read_answer(), EndsWith("\r\n\r\n0123456789"));
+  const std::string stream = peer.read_until("\r\n\r\n");
+  EXPECT_THAT(stream, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(stream, HasSubstr("Transfer-Encoding: chunked\r\n"));
+  const std::string next = peer.read_answer();
+  EXPECT_THAT(next, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(next, EndsWith("\r\n\r\n0123456789"));
 }
 
 TEST(HttpServer, Http10AndConnectionClose) {

@@ -25,7 +25,9 @@ struct TestLine {
   bool closed = false;
   bool deadline = false;
   size_t write_limit = SIZE_MAX;  // bytes a single write takes
+  bool stalled = false;           // writes never end
   std::function<void()> read_waits;
+  std::function<void()> write_waits;
   std::function<void()> on_deadline;
 
   void run() {
@@ -79,9 +81,14 @@ class TestTransport final : public Transport {
     }
   }
   void write(std::string_view bytes, Done done) override {
-    const size_t taken = line_->closed ? 0 : std::min(bytes.size(), line_->write_limit);
+    const size_t taken = line_->closed || line_->stalled ? 0 : std::min(bytes.size(), line_->write_limit);
     line_->sent += bytes.substr(0, taken);
-    post([done = std::move(done), taken] { done(taken > 0, taken); });
+    auto complete = [done = std::move(done), taken] { done(taken > 0, taken); };
+    if (line_->stalled) {
+      line_->write_waits = std::move(complete);
+    } else {
+      post(std::move(complete));
+    }
   }
   void end(std::function<void()> done) override {
     line_->ended = true;
@@ -91,6 +98,8 @@ class TestTransport final : public Transport {
   void close(bool) override {
     line_->closed = true;
     line_->arrived();
+    if (line_->write_waits) post(std::move(line_->write_waits));
+    line_->write_waits = nullptr;
   }
   void set_deadline(double) override { line_->deadline = true; }
   void clear_deadline() override { line_->deadline = false; }
