@@ -16,9 +16,10 @@ class ResponsesEncoder : public ResponseEncoder {
         reflected_(request.reflected) {}
 
   std::string begin() override {
-    io::Json response = envelope("in_progress");
-    return event("response.created", {{"response", response}}) +
-           event("response.in_progress", {{"response", response}});
+    const io::Json response = envelope("in_progress");
+    std::string out = event("response.created", {{"response", response}});
+    out += event("response.in_progress", {{"response", response}});
+    return out;
   }
 
   std::string push(int32_t, std::span<const AnswerEvent> events,
@@ -28,7 +29,8 @@ class ResponsesEncoder : public ResponseEncoder {
     for (const AnswerEvent& one : events) {
       switch (one.kind) {
         case AnswerEvent::Kind::kContent:
-          out += open(Item::kMessage) + text_delta(one.text);
+          out += open(Item::kMessage);
+          out += text_delta(one.text);
           break;
         case AnswerEvent::Kind::kReasoning:
           out += open(Item::kReasoning);
