@@ -106,11 +106,12 @@ constexpr std::array kFormats = {
                  .layout = colon_layout("<start_function_call>", "<end_function_call>")},
     AnswerFormat{.name = "Gemma",
                  .signs = {{"<start_of_turn>"}, {}},
-                 .call_begin = {"```tool_code", "```tool_call"},
-                 .call_end = {"```", "```"},
+                 .call_begin = {"```tool_code"},
+                 .call_end = {"```"},
                  .syntax = CallSyntax::kPythonic,
                  .bare_json = true,
                  .bare_pythonic = true,
+                 .tools = ToolsIn::kUserText,
                  .layout = pythonic_list("", "")},
     AnswerFormat{.name = "XML parameters",
                  .signs = {{"<tool_call>", "<parameter="}, {}},
@@ -162,6 +163,7 @@ constexpr std::array kFormats = {
                  .call_end = {"<|/tool_call|>"},
                  .syntax = CallSyntax::kJson,
                  .needs_special_text = true,
+                 .tools = ToolsIn::kSystemMember,
                  .layout = json_list("<|tool_call|>", "<|/tool_call|>")},
     AnswerFormat{.name = "Granite 3",
                  .signs = {{"<|tool_call|>", "<|start_of_role|>"}, {}},
@@ -202,15 +204,19 @@ constexpr std::array kFormats = {
 
 std::vector<std::string_view> AnswerFormat::markers() const {
   std::vector<std::string_view> all;
-  for (const std::string_view marker : {reasoning_begin, reasoning_end, call_begin[0], call_begin[1], call_end[0],
-                                        call_end[1], quote}) {
+  for (const std::string_view marker :
+       {reasoning_begin, reasoning_end, call_begin[0], call_begin[1], call_end[0], call_end[1], quote}) {
     if (!marker.empty() && std::find(all.begin(), all.end(), marker) == all.end()) all.push_back(marker);
+  }
+  // "<|channel>thought": the control token is what stands before the word.
+  if (const size_t close = reasoning_begin.find('>'); close != std::string_view::npos) {
+    const std::string_view token = reasoning_begin.substr(0, close + 1);
+    if (token != reasoning_begin) all.push_back(token);
   }
   if (syntax == CallSyntax::kNameArgs) {
     all.push_back("[ARGS]");
     all.push_back("[CALL_ID]");
   }
-  if (name == "Gemma 4") all.push_back("<|channel>");
   return all;
 }
 
@@ -232,7 +238,5 @@ bool prompt_opens_reasoning(const AnswerFormat& format, std::string_view prompt)
   const size_t end = prompt.find_last_not_of(" \t\r\n");
   return end != std::string_view::npos && prompt.substr(0, end + 1).ends_with(format.reasoning_begin);
 }
-
-bool template_shows_tools(std::string_view source) { return source.find("tools") != std::string_view::npos; }
 
 }  // namespace hearth::wire

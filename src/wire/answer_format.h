@@ -14,12 +14,12 @@ namespace hearth::wire {
 
 /// How one call is written.
 enum class CallSyntax {
-  kNone,       // the family has no calls
-  kJson,       // {"name": "f", "arguments": {...}}
-  kNameArgs,   // f[ARGS]{...}
-  kPythonic,   // f(a="b", c=[1, 2])
-  kXml,        // <function=f><parameter=a>b</parameter></function>
-  kColon,      // call:f{a:<|"|>b<|"|>,c:[1,2]}
+  kNone,      // the family has no calls
+  kJson,      // {"name": "f", "arguments": {...}}
+  kNameArgs,  // f[ARGS]{...}
+  kPythonic,  // f(a="b", c=[1, 2])
+  kXml,       // <function=f><parameter=a>b</parameter></function>
+  kColon,     // call:f{a:<|"|>b<|"|>,c:[1,2]}
 };
 
 /// How a call is to be written, for whoever forces a model to write it so:
@@ -39,6 +39,13 @@ struct ToolCallLayout {
   bool each_call_wrapped = false;
 };
 
+/// Where tools are described for templates that do not print the variable "tools".
+enum class ToolsIn {
+  kSystemText,    // in the text of the system message
+  kUserText,      // in the first user message: no system role
+  kSystemMember,  // in the system message's member "tools"
+};
+
 struct AnswerFormat {
   std::string_view name = {};  // for people
   /// All of one of these groups must be in the template's text; "" counts as absent.
@@ -56,6 +63,7 @@ struct AnswerFormat {
   bool call_ends_reasoning = false;
   /// Some marker is a control token in the vocabularies of this family: its text must be shown to the parser.
   bool needs_special_text = false;
+  ToolsIn tools = ToolsIn::kSystemText;
   /// What the quotes of kColon strings look like.
   std::string_view quote = {};
   ToolCallLayout layout = {};
@@ -76,12 +84,10 @@ const AnswerFormat& detect_answer_format(std::string_view chat_template_source);
 /// The rendered prompt ends inside a reasoning block, so the answer starts in it.
 bool prompt_opens_reasoning(const AnswerFormat& format, std::string_view prompt);
 
-/// Whether the template prints the tools itself.
-bool template_shows_tools(std::string_view chat_template_source);
-
-/// For templates that do not: `chat` ({"messages", "tools", ...}) with the tools described in the system
-/// message (or before the first user message, where the template knows no system role), and earlier calls
-/// and results written out as text.
+/// `chat` ({"messages", "tools", ...}) for a template that prints no tools: they are described in the prompt,
+/// earlier calls and results become text, and "tools" is gone.
 io::Json with_tool_instructions(io::Json chat, const AnswerFormat& format);
+/// The same for template variables as JSON, if the template needs it; else they are returned as they are.
+std::string prepare_chat(std::string chat_json, const AnswerFormat& format, std::string_view template_source);
 
 }  // namespace hearth::wire

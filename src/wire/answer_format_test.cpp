@@ -23,7 +23,8 @@ std::string read_file(const std::filesystem::path& path) {
 }
 
 const std::filesystem::path& templates() {
-  static const std::filesystem::path kFolder = std::filesystem::path(HEARTH_SHARED_DATA_DIR) / "chat-templates";
+  static const std::filesystem::path kFolder =
+      std::filesystem::path(HEARTH_SHARED_DATA_DIR) / "chat-templates";
   return kFolder;
 }
 
@@ -78,15 +79,15 @@ TEST(AnswerFormat, KnownTemplatesByWhatTheySay) {
 std::string write_calls(const AnswerFormat& format, int count) {
   const ToolCallLayout& layout = format.layout;
   const std::string arguments = layout.arguments == CallSyntax::kPythonic ? "a=1"
-                                : layout.arguments == CallSyntax::kXml
-                                    ? "<parameter=a>\n1\n</parameter>\n"
-                                : layout.arguments == CallSyntax::kColon ? "a:1"
-                                                                         : "{\"a\": 1}";
+                                : layout.arguments == CallSyntax::kXml    ? "<parameter=a>\n1\n</parameter>\n"
+                                : layout.arguments == CallSyntax::kColon  ? "a:1"
+                                                                          : "{\"a\": 1}";
   const std::string call =
       concat(layout.before_name, "f", layout.after_name, arguments, layout.after_arguments);
   std::string out;
   if (layout.each_call_wrapped) {
-    for (int i = 0; i < count; ++i) out += concat(i > 0 ? layout.separator : "", layout.begin, call, layout.end);
+    for (int i = 0; i < count; ++i)
+      out += concat(i > 0 ? layout.separator : "", layout.begin, call, layout.end);
     return out;
   }
   out = concat(layout.begin, layout.list_open);
@@ -104,10 +105,12 @@ TEST(AnswerFormat, LayoutsAreWhatTheParserReads) {
         AnswerParser parser(format, {.tools = {tool}, .stream_arguments = streamed});
         std::vector<AnswerEvent> events = parser.push(write_calls(format, count));
         for (AnswerEvent& event : parser.finish()) events.push_back(std::move(event));
-        ASSERT_EQ(events.size(), static_cast<size_t>(2 * count)) << format.name << ": " << write_calls(format, count);
+        ASSERT_EQ(events.size(), static_cast<size_t>(2 * count))
+            << format.name << ": " << write_calls(format, count);
         for (int i = 0; i < count; ++i) {
           EXPECT_EQ(events[static_cast<size_t>(2 * i)].name, "f");
-          EXPECT_EQ(io::parse_json(events[static_cast<size_t>(2 * i + 1)].text, "").value().dump(), "{\"a\":1}");
+          EXPECT_EQ(io::parse_json(events[static_cast<size_t>(2 * i + 1)].text, "").value().dump(),
+                    "{\"a\":1}");
         }
       }
     }
@@ -137,13 +140,18 @@ TEST(ToolInstructions, ForTemplatesWithoutTools) {
       R"({"role":"tool","content":"7","name":"f"}],"tools":[{"type":"function","function":{"name":"f","parameters":{}}}]})";
   const io::Json plain = messages_of("plain", chat);
   EXPECT_EQ(plain[0]["role"], "system");
-  EXPECT_THAT(plain[0]["content"].get<std::string>(), testing::HasSubstr(R"({"type":"function","function":{"name":"f","parameters":{}}})"));
-  EXPECT_EQ(plain[2]["content"], "I look.\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\":1}}\n</tool_call>");
+  EXPECT_THAT(plain[0]["content"].get<std::string>(),
+              testing::HasSubstr(R"({"type":"function","function":{"name":"f","parameters":{}}})"));
+  EXPECT_EQ(plain[2]["content"],
+            "I look.\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\":1}}\n</tool_call>");
   EXPECT_FALSE(plain[2].contains("tool_calls"));
   EXPECT_EQ(plain[3]["role"], "user");
   EXPECT_EQ(plain[3]["content"], "<tool_response>\n7\n</tool_response>");
-  // A family without system turns takes them too: its templates fold them into the first user turn.
-  EXPECT_THAT(messages_of("Gemma", chat)[0]["content"].get<std::string>(), testing::HasSubstr("[f("));
+  // A family without system turns.
+  const io::Json gemma = messages_of("Gemma", chat);
+  EXPECT_EQ(gemma[0]["role"], "user");
+  EXPECT_THAT(gemma[0]["content"].get<std::string>(), testing::EndsWith("\n\nx"));
+  EXPECT_EQ(gemma[1]["content"], "I look.\n[f(a=1)]");
   // Phi-4-mini's template prints the tools from the system message.
   const io::Json phi = messages_of("Phi-4-mini", chat);
   EXPECT_EQ(phi[0]["tools"], R"([{"name":"f","parameters":{}}])");
@@ -152,24 +160,24 @@ TEST(ToolInstructions, ForTemplatesWithoutTools) {
 
 TEST(ToolInstructions, RealTemplatesShowTheTools) {
   if (!std::filesystem::exists(templates())) GTEST_SKIP() << "no chat templates in " << templates();
-  const io::Json chat = io::parse_json(
-                            R"({"messages":[{"role":"user","content":"x"},{"role":"assistant","content":"","tool_calls":[{"id":"c23456789","type":"function",)"
-                            R"("function":{"name":"get_rain","arguments":{"city":"Oslo"}}}]},{"role":"tool","tool_call_id":"c23456789","name":"get_rain","content":"wet"}],)"
-                            R"("tools":[{"type":"function","function":{"name":"get_rain","description":"d","parameters":{"type":"object",)"
-                            R"("properties":{"city":{"type":"string","description":"where"}},"required":["city"]}}}],"add_generation_prompt":true,)"
-                            R"("bos_token":"","eos_token":""})",
-                            "chat")
-                            .value();
+  const io::Json chat =
+      io::parse_json(
+          R"({"messages":[{"role":"user","content":"x"},{"role":"assistant","content":"","tool_calls":[{"id":"c23456789","type":"function",)"
+          R"("function":{"name":"get_rain","arguments":{"city":"Oslo"}}}]},{"role":"tool","tool_call_id":"c23456789","name":"get_rain","content":"wet"}],)"
+          R"("tools":[{"type":"function","function":{"name":"get_rain","description":"d","parameters":{"type":"object",)"
+          R"("properties":{"city":{"type":"string","description":"where"}},"required":["city"]}}}],"add_generation_prompt":true,)"
+          R"("bos_token":"","eos_token":""})",
+          "chat")
+          .value();
   for (const std::string file :
-       {"meta-llama-Llama-3.2-3B-Instruct", "Qwen-Qwen3-0.6B", "HuggingFaceTB-SmolLM3-3B", "google-gemma-2-2b-it",
-        "google-gemma-4-31B-it", "LFM2.5-Instruct", "microsoft-Phi-3.5-mini-instruct", "Qwen3.5-4B",
-        "mistralai-Ministral-3-14B-Reasoning-2512", "ibm-granite-granite-4.0"}) {
+       {"meta-llama-Llama-3.2-3B-Instruct", "Qwen-Qwen3-0.6B", "HuggingFaceTB-SmolLM3-3B",
+        "google-gemma-2-2b-it", "google-gemma-4-31B-it", "LFM2.5-Instruct", "microsoft-Phi-3.5-mini-instruct",
+        "Qwen3.5-4B", "mistralai-Ministral-3-14B-Reasoning-2512", "ibm-granite-granite-4.0"}) {
     const std::string source = read_file(templates() / (file + ".jinja"));
     const AnswerFormat& format = detect_answer_format(source);
     const auto parsed = text::ChatTemplate::parse(source);
     ASSERT_TRUE(parsed.ok()) << file;
-    const io::Json ready = template_shows_tools(source) ? chat : with_tool_instructions(chat, format);
-    const auto prompt = parsed->render(ready.dump());
+    const auto prompt = parsed->render(prepare_chat(chat.dump(), format, source));
     ASSERT_TRUE(prompt.ok()) << file << ": " << prompt.error().message;
     EXPECT_THAT(*prompt, testing::HasSubstr("get_rain")) << file;
     EXPECT_THAT(*prompt, testing::HasSubstr("Oslo")) << file;

@@ -85,18 +85,18 @@ class AnswerParser {
   State state_ = State::kStart;
   bool at_end_ = false;
   std::vector<AnswerEvent> events_;
-  std::string pending_;          // not decided yet
-  std::string space_;            // white space that is text only if text follows
-  bool drop_space_ = false;      // beside a marker: until text comes
-  bool reasoned_ = false;        // the reasoning block, if any, is over
-  std::string_view call_end_;    // that belongs to the marker seen
-  std::string opened_with_;      // raw text that goes back into the answer's text if no call follows
-  bool in_list_ = false;         // [call, call]
+  std::string pending_;        // not decided yet
+  std::string space_;          // white space that is text only if text follows
+  bool drop_space_ = false;    // beside a marker: until text comes
+  bool reasoned_ = false;      // the reasoning block, if any, is over
+  std::string_view call_end_;  // that belongs to the marker seen
+  std::string opened_with_;    // raw text that goes back into the answer's text if no call follows
+  bool in_list_ = false;       // [call, call]
   CallSyntax syntax_ = CallSyntax::kNone;
   std::unique_ptr<CallScanner> scanner_;
-  size_t scanned_ = 0;           // bytes of pending_ that the scanner has seen
-  size_t sent_ = 0;              // bytes of pending_ passed on as arguments
-  bool announced_ = false;       // the present call
+  size_t scanned_ = 0;      // bytes of pending_ that the scanner has seen
+  size_t sent_ = 0;         // bytes of pending_ passed on as arguments
+  bool announced_ = false;  // the present call
   int32_t calls_ = 0;
 };
 

@@ -17,9 +17,11 @@ Tool make_tool(std::string name, std::string_view parameters = "{}") {
 }
 
 std::vector<Tool> tools() {
-  return {make_tool("get_weather", R"({"type":"object","properties":{"city":{"type":"string"},"days":{"type":"integer"},)"
-                                   R"("zip":{"type":"string"},"units":{}}})"),
-          make_tool("add", R"({"type":"object","properties":{"a":{"type":"number"},"b":{"type":"number"}}})")};
+  return {
+      make_tool("get_weather",
+                R"({"type":"object","properties":{"city":{"type":"string"},"days":{"type":"integer"},)"
+                R"("zip":{"type":"string"},"units":{}}})"),
+      make_tool("add", R"({"type":"object","properties":{"a":{"type":"number"},"b":{"type":"number"}}})")};
 }
 
 const AnswerFormat& format(std::string_view name) {
@@ -53,7 +55,8 @@ std::string show(const std::vector<AnswerEvent>& events) {
   return out;
 }
 
-std::string parse(const AnswerFormat& row, const AnswerOptions& options, const std::vector<std::string>& pieces) {
+std::string parse(const AnswerFormat& row, const AnswerOptions& options,
+                  const std::vector<std::string>& pieces) {
   AnswerParser parser(row, options);
   std::vector<AnswerEvent> all;
   const auto take = [&](std::vector<AnswerEvent> events) {
@@ -68,7 +71,8 @@ std::string parse(const AnswerFormat& row, const AnswerOptions& options, const s
 std::string parse_all_ways(const AnswerFormat& row, const AnswerOptions& options, const std::string& text) {
   const std::string whole = parse(row, options, {text});
   for (size_t cut = 1; cut < text.size(); ++cut)
-    EXPECT_EQ(whole, parse(row, options, {text.substr(0, cut), text.substr(cut)})) << text << " cut at " << cut;
+    EXPECT_EQ(whole, parse(row, options, {text.substr(0, cut), text.substr(cut)}))
+        << text << " cut at " << cut;
   std::vector<std::string> bytes;
   for (const char c : text) bytes.emplace_back(1, c);
   EXPECT_EQ(whole, parse(row, options, bytes)) << text;
@@ -91,12 +95,17 @@ std::string run(std::string_view family, const std::string& text) {
 }
 
 TEST(AnswerParser, Hermes) {
-  EXPECT_EQ(run("Hermes", "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\"}}\n</tool_call>"),
-            "T0:get_weather A0({\"city\":\"Paris\"})");
-  EXPECT_EQ(run("Hermes", "<think>\nWhere?\n\nParis.\n</think>\n\nOne moment.\n<tool_call>\n{\"name\": \"add\", \"arguments\": "
-                          "{\"a\": 1, \"b\": 2.50}}\n</tool_call>\n<tool_call>{\"arguments\": {}, \"name\": \"get_weather\"}"
-                          "</tool_call>"),
-            "R(Where?\n\nParis.)C(One moment.)T0:add A0({\"a\":1,\"b\":2.5})T1:get_weather A1({})");
+  EXPECT_EQ(
+      run("Hermes",
+          "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\"}}\n</tool_call>"),
+      "T0:get_weather A0({\"city\":\"Paris\"})");
+  EXPECT_EQ(
+      run("Hermes",
+          "<think>\nWhere?\n\nParis.\n</think>\n\nOne moment.\n<tool_call>\n{\"name\": \"add\", "
+          "\"arguments\": "
+          "{\"a\": 1, \"b\": 2.50}}\n</tool_call>\n<tool_call>{\"arguments\": {}, \"name\": \"get_weather\"}"
+          "</tool_call>"),
+      "R(Where?\n\nParis.)C(One moment.)T0:add A0({\"a\":1,\"b\":2.5})T1:get_weather A1({})");
   EXPECT_EQ(run("Hermes", "<think>\n\n</think>\n\nHello <b> there\n"), "C(Hello <b> there\n)");
   EXPECT_EQ(run("Hermes", "No call, 1 < 2."), "C(No call, 1 < 2.)");
 }
@@ -104,9 +113,11 @@ TEST(AnswerParser, Hermes) {
 TEST(AnswerParser, BareJsonAndPythonic) {
   EXPECT_EQ(run("Llama 3", "{\"name\": \"get_weather\", \"parameters\": {\"city\": \"S\\u00e3o\"}}"),
             "T0:get_weather A0({\"city\":\"São\"})");
-  EXPECT_EQ(run("Llama 3", "<|python_tag|>{\"type\": \"function\", \"name\": \"add\", \"parameters\": {\"a\": 1, \"b\": 2}}; "
-                           "{\"name\": \"add\", \"parameters\": {\"a\": 3, \"b\": 4}}"),
-            "T0:add A0({\"a\":1,\"b\":2})T1:add A1({\"a\":3,\"b\":4})");
+  EXPECT_EQ(
+      run("Llama 3",
+          "<|python_tag|>{\"type\": \"function\", \"name\": \"add\", \"parameters\": {\"a\": 1, \"b\": 2}}; "
+          "{\"name\": \"add\", \"parameters\": {\"a\": 3, \"b\": 4}}"),
+      "T0:add A0({\"a\":1,\"b\":2})T1:add A1({\"a\":3,\"b\":4})");
   EXPECT_EQ(run("Llama 3", "[get_weather(city='Paris, \"FR\"', days=3), add(1, b=-2.5e1)]"),
             "T0:get_weather A0({\"city\":\"Paris, \\\"FR\\\"\",\"days\":3})T1:add A1({\"a\":1,\"b\":-25.0})");
   EXPECT_EQ(run("Llama 3", "[link](http://x.y) is text"), "C([link](http://x.y) is text)");
@@ -118,32 +129,47 @@ TEST(AnswerParser, BareJsonAndPythonic) {
 }
 
 TEST(AnswerParser, OtherFamilies) {
-  EXPECT_EQ(run("Mistral, JSON list",
-                "[TOOL_CALLS] [{\"name\": \"add\", \"arguments\": {\"a\": 1}, \"id\": \"9Ae3bDc2F\"}, {\"name\": "
-                "\"get_weather\", \"arguments\": {}}]"),
-            "T0:add#9Ae3bDc2F A0({\"a\":1})T1:get_weather A1({})");
+  EXPECT_EQ(
+      run("Mistral, JSON list",
+          "[TOOL_CALLS] [{\"name\": \"add\", \"arguments\": {\"a\": 1}, \"id\": \"9Ae3bDc2F\"}, {\"name\": "
+          "\"get_weather\", \"arguments\": {}}]"),
+      "T0:add#9Ae3bDc2F A0({\"a\":1})T1:get_weather A1({})");
   EXPECT_EQ(run("Mistral, names and arguments",
-                "[THINK]Hm.[/THINK]I look.[TOOL_CALLS]get_weather[ARGS]{\"city\": \"Oslo\"}[TOOL_CALLS]add[CALL_ID]x1[ARGS]"
+                "[THINK]Hm.[/THINK]I look.[TOOL_CALLS]get_weather[ARGS]{\"city\": "
+                "\"Oslo\"}[TOOL_CALLS]add[CALL_ID]x1[ARGS]"
                 "{\"a\": 1}"),
             "R(Hm.)C(I look.)T0:get_weather A0({\"city\":\"Oslo\"})T1:add#x1 A1({\"a\":1})");
-  EXPECT_EQ(run("LFM2", "<|tool_call_start|>[get_weather(city=\"a\\nb\"), add(a=[1, {'x': None}], b=True)]<|tool_call_end|>Now."),
+  EXPECT_EQ(run("LFM2",
+                "<|tool_call_start|>[get_weather(city=\"a\\nb\"), add(a=[1, {'x': None}], "
+                "b=True)]<|tool_call_end|>Now."),
             "T0:get_weather A0({\"city\":\"a\\nb\"})T1:add A1({\"a\":[1,{\"x\":null}],\"b\":true})C(Now.)");
-  EXPECT_EQ(run("OLMo", "<function_calls>add(a=1)\nadd(a=2)</function_calls>"), "T0:add A0({\"a\":1})T1:add A1({\"a\":2})");
+  EXPECT_EQ(run("OLMo", "<function_calls>add(a=1)\nadd(a=2)</function_calls>"),
+            "T0:add A0({\"a\":1})T1:add A1({\"a\":2})");
   EXPECT_EQ(run("Phi-4-mini", "<|tool_call|>[{\"name\": \"add\", \"arguments\": {\"a\": 1}}]<|/tool_call|>"),
             "T0:add A0({\"a\":1})");
-  EXPECT_EQ(run("Phi-4-mini", "functools[{\"name\": \"add\", \"arguments\": {\"a\": 1}}]"), "T0:add A0({\"a\":1})");
+  EXPECT_EQ(run("Phi-4-mini", "functools[{\"name\": \"add\", \"arguments\": {\"a\": 1}}]"),
+            "T0:add A0({\"a\":1})");
   EXPECT_EQ(run("Phi-4-mini", "functools is a module"), "C(functools is a module)");
-  EXPECT_EQ(run("Granite 3", "<|tool_call|>[{\"name\": \"add\", \"arguments\": {\"a\": 1}}, {\"name\": \"add\", \"arguments\": {}}]"),
+  EXPECT_EQ(run("Granite 3",
+                "<|tool_call|>[{\"name\": \"add\", \"arguments\": {\"a\": 1}}, {\"name\": \"add\", "
+                "\"arguments\": {}}]"),
             "T0:add A0({\"a\":1})T1:add A1({})");
-  EXPECT_EQ(run("Gemma 4", "<|channel>thought\nHm.<channel|><|tool_call>call:get_weather{city:<|\"|>a, {b}<|\"|>,days:2,units:"
-                           "[<|\"|>c<|\"|>,{k:true}]}<tool_call|>"),
-            "R(Hm.)T0:get_weather A0({\"city\":\"a, {b}\",\"days\":2,\"units\":[\"c\",{\"k\":true}]})");
-  EXPECT_EQ(run("FunctionGemma", "<start_function_call>call:get_weather{city:<escape>Paris<escape>}<end_function_call>"),
+  EXPECT_EQ(
+      run("Gemma 4",
+          "<|channel>thought\nHm.<channel|><|tool_call>call:get_weather{city:<|\"|>a, {b}<|\"|>,days:2,units:"
+          "[<|\"|>c<|\"|>,{k:true}]}<tool_call|>"),
+      "R(Hm.)T0:get_weather A0({\"city\":\"a, {b}\",\"days\":2,\"units\":[\"c\",{\"k\":true}]})");
+  EXPECT_EQ(run("FunctionGemma",
+                "<start_function_call>call:get_weather{city:<escape>Paris<escape>}<end_function_call>"),
             "T0:get_weather A0({\"city\":\"Paris\"})");
-  EXPECT_EQ(run("XML parameters", "<think>\nHm <tool_call>\n<function=get_weather>\n<parameter=city>\nNew\nYork\n</parameter>\n<parameter=days>\n3\n"
-                                  "</parameter>\n<parameter=zip>\n01234\n</parameter>\n<parameter=units>\n[1, 2]\n</parameter>\n"
-                                  "</function>\n</tool_call>"),
-            "R(Hm)T0:get_weather A0({\"city\":\"New\\nYork\",\"days\":3,\"zip\":\"01234\",\"units\":[1,2]})");
+  EXPECT_EQ(
+      run("XML parameters",
+          "<think>\nHm "
+          "<tool_call>\n<function=get_weather>\n<parameter=city>\nNew\nYork\n</"
+          "parameter>\n<parameter=days>\n3\n"
+          "</parameter>\n<parameter=zip>\n01234\n</parameter>\n<parameter=units>\n[1, 2]\n</parameter>\n"
+          "</function>\n</tool_call>"),
+      "R(Hm)T0:get_weather A0({\"city\":\"New\\nYork\",\"days\":3,\"zip\":\"01234\",\"units\":[1,2]})");
 }
 
 TEST(AnswerParser, BrokenCallsAreText) {
@@ -152,7 +178,9 @@ TEST(AnswerParser, BrokenCallsAreText) {
            std::string("<tool_call>\n{\"name\": \"add\", \"arguments\": {\"a\": 1"),
            std::string("<tool_call>\n{\"name\": \"nobody\", \"arguments\": {}}\n</tool_call>"),
            std::string("<tool_call>\n{\"name\": \"add\", \"arguments\": [1]}\n</tool_call>"),
-           std::string("<tool_call>"), std::string("Text <tool_call> and more"), std::string("<tool_ca"),
+           std::string("<tool_call>"),
+           std::string("Text <tool_call> and more"),
+           std::string("<tool_ca"),
            std::string("<tool_call>\n<function=add>\n<parameter=a>\n1\n</function>\n</tool_call>"),
        }) {
     EXPECT_EQ(parse_all_ways(format("Hermes"), {.tools = tools()}, text), "C(" + text + ")");
@@ -162,9 +190,10 @@ TEST(AnswerParser, BrokenCallsAreText) {
   EXPECT_EQ(parse_all_ways(format("Gemma 4"), {.tools = tools()}, "<|tool_call>call:add{a:}<tool_call|>"),
             "C(<|tool_call>call:add{a:}<tool_call|>)");
   // The good call after the broken one is found.
-  EXPECT_EQ(parse_all_ways(format("Hermes"), {.tools = tools()},
-                           "<tool_call>{\"name\": add}</tool_call>\n<tool_call>{\"name\": \"add\"}</tool_call>"),
-            "C(<tool_call>{\"name\": add}</tool_call>)T0:add A0({})");
+  EXPECT_EQ(
+      parse_all_ways(format("Hermes"), {.tools = tools()},
+                     "<tool_call>{\"name\": add}</tool_call>\n<tool_call>{\"name\": \"add\"}</tool_call>"),
+      "C(<tool_call>{\"name\": add}</tool_call>)T0:add A0({})");
 }
 
 TEST(AnswerParser, ArgumentsAreStreamed) {
@@ -176,12 +205,15 @@ TEST(AnswerParser, ArgumentsAreStreamed) {
   EXPECT_EQ(show(parser.push("}\n</tool_call>")), "");
   EXPECT_EQ(show(parser.finish()), "");
   const AnswerOptions streamed{.tools = tools(), .stream_arguments = true};
-  EXPECT_EQ(parse_all_ways(format("Hermes"), streamed, "<tool_call>{\"name\": \"add\", \"arguments\": {\"a\": 1,}}</tool_call>"),
+  EXPECT_EQ(parse_all_ways(format("Hermes"), streamed,
+                           "<tool_call>{\"name\": \"add\", \"arguments\": {\"a\": 1,}}</tool_call>"),
             "T0:add A0({\"a\": 1,)C(}}</tool_call>)");
-  EXPECT_EQ(parse_all_ways(format("Hermes"), streamed, "<tool_call>{\"name\": \"add\", \"arguments\": {\"a\": 1"),
-            "T0:add A0({\"a\": 1)");
-  EXPECT_EQ(parse_all_ways(format("Mistral, names and arguments"), streamed, "[TOOL_CALLS]add[ARGS]{\"a\": 1 }"),
-            "T0:add A0({\"a\": 1 })");
+  EXPECT_EQ(
+      parse_all_ways(format("Hermes"), streamed, "<tool_call>{\"name\": \"add\", \"arguments\": {\"a\": 1"),
+      "T0:add A0({\"a\": 1)");
+  EXPECT_EQ(
+      parse_all_ways(format("Mistral, names and arguments"), streamed, "[TOOL_CALLS]add[ARGS]{\"a\": 1 }"),
+      "T0:add A0({\"a\": 1 })");
 }
 
 TEST(AnswerParser, Reasoning) {

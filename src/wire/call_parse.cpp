@@ -114,7 +114,8 @@ std::optional<ParsedCall> parse_xml(std::string_view text, const std::vector<Too
 }  // namespace
 
 const Tool* find_tool(const std::vector<Tool>& tools, std::string_view name) {
-  const auto found = std::find_if(tools.begin(), tools.end(), [&](const Tool& tool) { return tool.name == name; });
+  const auto found =
+      std::find_if(tools.begin(), tools.end(), [&](const Tool& tool) { return tool.name == name; });
   return found == tools.end() ? nullptr : &*found;
 }
 

@@ -47,8 +47,8 @@ class JsonCallScanner : public CallScanner {
   bool string_ended() {
     if (json_.string_is_key()) {
       key_ = text_;
-      static constexpr std::array<std::string_view, 6> kKeys = {"name", "arguments",  "parameters",
-                                                                "type", "function", "id"};
+      static constexpr std::array<std::string_view, 6> kKeys = {"name", "arguments", "parameters",
+                                                                "type", "function",  "id"};
       const bool known = std::find(kKeys.begin(), kKeys.end(), key_) != kKeys.end();
       const bool first = !std::exchange(any_key_, true);
       return known || !first;
@@ -137,9 +137,8 @@ class PythonicScanner : public CallScanner {
     }
     if (byte == '"' || byte == '\'') quote_ = byte;
     if (byte == '(' || byte == '[' || byte == '{') return ++depth_ <= kMaxDepth ? Scan::kMore : Scan::kBad;
-    if (byte == ')' || byte == ']' || byte == '}') return --depth_ > 0 ? Scan::kMore
-                                                          : byte == ')' ? Scan::kDone
-                                                                        : Scan::kBad;
+    if (byte == ')' || byte == ']' || byte == '}')
+      return --depth_ > 0 ? Scan::kMore : byte == ')' ? Scan::kDone : Scan::kBad;
     return Scan::kMore;
   }
 
@@ -211,7 +210,8 @@ class ColonScanner : public CallScanner {
     }
     if (quoted_) return Scan::kMore;
     if (byte == '{' || byte == '[') return ++depth_ <= kMaxDepth ? Scan::kMore : Scan::kBad;
-    if (byte == '}' || byte == ']') return --depth_ > 0 ? Scan::kMore : byte == '}' ? Scan::kDone : Scan::kBad;
+    if (byte == '}' || byte == ']')
+      return --depth_ > 0 ? Scan::kMore : byte == '}' ? Scan::kDone : Scan::kBad;
     return Scan::kMore;
   }
 

@@ -75,7 +75,9 @@ std::string_view member_of(const Error& error) {
 ErrorBody body_of(Protocol protocol, const Kind& kind, std::string_view message, std::string_view param) {
   if (protocol == Protocol::kOllamaChat || protocol == Protocol::kOllamaGenerate)
     return {kind.status, io::dump_json({{"error", message}})};
-  const auto or_null = [](std::string_view text) { return text.empty() ? io::Json(nullptr) : io::Json(text); };
+  const auto or_null = [](std::string_view text) {
+    return text.empty() ? io::Json(nullptr) : io::Json(text);
+  };
   io::Json error = {
       {"message", message}, {"type", kind.type}, {"param", or_null(param)}, {"code", or_null(kind.code)}};
   return {kind.status, io::dump_json({{"error", std::move(error)}})};

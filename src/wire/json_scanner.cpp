@@ -45,7 +45,8 @@ Scan JsonScanner::string(char byte) {
   if (state_ == State::kEscape) {
     hex_left_ = 4;
     if (byte == 'u') return go(State::kHex);
-    return std::string_view("\"\\/bfnrt").find(byte) == std::string_view::npos ? Scan::kBad : go(State::kString);
+    return std::string_view("\"\\/bfnrt").find(byte) == std::string_view::npos ? Scan::kBad
+                                                                               : go(State::kString);
   }
   if (byte == '"') return go(key_ ? State::kColon : State::kCommaOrEnd);
   if (byte == '\\') return go(State::kEscape);

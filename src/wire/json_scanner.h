@@ -22,14 +22,32 @@ class JsonScanner {
   Scan feed(char byte);
   int depth() const { return depth_; }  // open objects and lists
   /// The byte just fed: opened or closed a string; and whether that is a member's name.
-  bool in_string() const { return state_ == State::kString || state_ == State::kEscape || state_ == State::kHex; }
+  bool in_string() const {
+    return state_ == State::kString || state_ == State::kEscape || state_ == State::kHex;
+  }
   bool string_is_key() const { return key_; }
   bool in_object() const { return depth_ > 0 && object_[static_cast<size_t>(depth_ - 1)]; }
 
  private:
   enum class State {
-    kValue, kValueOrEnd, kKey, kKeyOrEnd, kColon, kCommaOrEnd, kString, kEscape, kHex, kLiteral,
-    kMinus, kZero, kInteger, kDot, kFraction, kExponent, kExponentSign, kExponentDigits,
+    kValue,
+    kValueOrEnd,
+    kKey,
+    kKeyOrEnd,
+    kColon,
+    kCommaOrEnd,
+    kString,
+    kEscape,
+    kHex,
+    kLiteral,
+    kMinus,
+    kZero,
+    kInteger,
+    kDot,
+    kFraction,
+    kExponent,
+    kExponentSign,
+    kExponentDigits,
   };
   Scan value(char byte);
   Scan open(bool object);

@@ -32,8 +32,8 @@ std::optional<int64_t> as_integer(const io::Json& value) {
 
 Result<Members> Members::of(const io::Json& value, std::string path) {
   if (value.is_object()) return Members(value, std::move(path));
-  return fail(ErrorCode::kUsage, path.empty() ? std::string("the request") : path, ": must be an object, not ",
-              kind_of(value));
+  return fail(ErrorCode::kUsage, path.empty() ? std::string("the request") : path,
+              ": must be an object, not ", kind_of(value));
 }
 
 const io::Json* Members::find(std::string_view key) const { return io::json_find(*object_, key); }

@@ -45,7 +45,8 @@ Status read_calls(const Members& message, io::Json& out) {
   HEARTH_ASSIGN(const io::Json* calls, message.array("tool_calls"));
   io::Json list = io::Json::array();
   for (size_t i = 0; calls != nullptr && i < calls->size(); ++i) {
-    HEARTH_ASSIGN(const Members call, Members::of((*calls)[i], concat(message.path("tool_calls"), "[", i, "]")));
+    HEARTH_ASSIGN(const Members call,
+                  Members::of((*calls)[i], concat(message.path("tool_calls"), "[", i, "]")));
     HEARTH_ASSIGN(io::Json read, read_call(call));
     list.push_back(std::move(read));
   }
@@ -121,7 +122,8 @@ Result<io::Json> read_message(const Members& message, const io::Json& earlier) {
   if (role == "function") role = "tool";
   static constexpr std::array<std::string_view, 4> kRoles = {"system", "user", "assistant", "tool"};
   if (std::find(kRoles.begin(), kRoles.end(), role) == kRoles.end())
-    return message.wrong("role", "must be system, developer, user, assistant or tool, not ", io::dump_json(role));
+    return message.wrong("role", "must be system, developer, user, assistant or tool, not ",
+                         io::dump_json(role));
   HEARTH_RETURN_IF_ERROR(message.refuse("images", "pictures are not supported"));
   HEARTH_RETURN_IF_ERROR(message.refuse("audio", "sound is not supported"));
   io::Json out = {{"role", role}};

@@ -22,8 +22,10 @@ io::Json ollama_details(const ModelInfo& model) {
 }
 
 io::Json ollama_model(const ModelInfo& model) {
-  return {{"name", model.id},           {"model", model.id},
-          {"size", model.size_bytes},   {"digest", model.digest},
+  return {{"name", model.id},
+          {"model", model.id},
+          {"size", model.size_bytes},
+          {"digest", model.digest},
           {"details", ollama_details(model)}};
 }
 

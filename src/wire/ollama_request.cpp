@@ -41,7 +41,11 @@ Result<std::optional<double>> read_keep_alive(const Members& body) {
     const size_t letters = std::min(rest.find_first_of("0123456789."), rest.size());
     const std::string_view unit = rest.substr(0, letters);
     rest.remove_prefix(letters);
-    const double scale = unit == "h" ? 3600 : unit == "m" ? 60 : unit == "s" || unit.empty() ? 1 : unit == "ms" ? 1e-3 : 0;
+    const double scale = unit == "h"                   ? 3600
+                         : unit == "m"                 ? 60
+                         : unit == "s" || unit.empty() ? 1
+                         : unit == "ms"                ? 1e-3
+                                                       : 0;
     if (scale == 0) return wrong;
     total += scale * number->get<double>();
   }
@@ -74,7 +78,8 @@ Status read_options(const Members& body, engine::CompletionRequest& prompt) {
   }
   HEARTH_RETURN_IF_ERROR(read_sampling(*options, ollama_sampling_members(), prompt.sampling));
   const io::Json* seed = options->find("seed");
-  if (seed != nullptr && as_integer(*seed) != -1) HEARTH_RETURN_IF_ERROR(read_seed(*options, prompt.sampling));
+  if (seed != nullptr && as_integer(*seed) != -1)
+    HEARTH_RETURN_IF_ERROR(read_seed(*options, prompt.sampling));
   HEARTH_ASSIGN(prompt.stop, read_stop(*options));
   // -1: no end; -2: to the end of the context. Both end with the context here.
   HEARTH_ASSIGN(const std::optional<int64_t> predict, options->integer("num_predict", -2, kMaxTokens));

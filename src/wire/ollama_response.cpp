@@ -37,7 +37,8 @@ class OllamaEncoder : public ResponseEncoder {
 
   std::string finish() override {
     io::Json calls = stream_ ? io::Json(nullptr) : whole_calls();
-    io::Json json = stream_ ? body("", "", nullptr) : body(answer_.content, answer_.reasoning, std::move(calls));
+    io::Json json =
+        stream_ ? body("", "", nullptr) : body(answer_.content, answer_.reasoning, std::move(calls));
     json["done"] = true;
     json["done_reason"] = answer_.reason == engine::FinishReason::kStop ? "stop" : "length";
     const auto nanoseconds = [](double seconds) { return static_cast<int64_t>(seconds * 1e9); };
@@ -54,7 +55,9 @@ class OllamaEncoder : public ResponseEncoder {
   std::string fail(const Error& error) override {
     return error_body(Protocol::kOllamaChat, error).json + "\n";
   }
-  std::string_view content_type() const override { return stream_ ? "application/x-ndjson" : "application/json"; }
+  std::string_view content_type() const override {
+    return stream_ ? "application/x-ndjson" : "application/json";
+  }
 
  private:
   io::Json body(std::string_view content, std::string_view thinking, io::Json calls) const {
@@ -88,7 +91,8 @@ class OllamaEncoder : public ResponseEncoder {
   static io::Json call_json(const CallText& call) {
     auto arguments = io::parse_json(call.arguments.empty() ? "{}" : call.arguments, "arguments");
     if (!arguments || !arguments->is_object()) return nullptr;
-    return {{"id", call.id}, {"function", {{"name", call.name}, {"arguments", std::move(arguments).value()}}}};
+    return {{"id", call.id},
+            {"function", {{"name", call.name}, {"arguments", std::move(arguments).value()}}}};
   }
 
   /// In a stream a call goes out when it is complete; one that was broken off, as text.
@@ -97,8 +101,8 @@ class OllamaEncoder : public ResponseEncoder {
     for (; stream_ && sent_ < answer_.calls.size(); ++sent_) {
       const CallText& call = answer_.calls[sent_];
       io::Json json = call_json(call);
-      out += json.is_null() ? line(broken(call), "", nullptr)
-                            : line("", "", io::Json::array({std::move(json)}));
+      out +=
+          json.is_null() ? line(broken(call), "", nullptr) : line("", "", io::Json::array({std::move(json)}));
     }
     return out;
   }
@@ -110,8 +114,10 @@ class OllamaEncoder : public ResponseEncoder {
   io::Json whole_calls() {
     io::Json list = io::Json::array();
     for (const CallText& call : answer_.calls) {
-      if (io::Json json = call_json(call); !json.is_null()) list.push_back(std::move(json));
-      else answer_.content += broken(call);
+      if (io::Json json = call_json(call); !json.is_null())
+        list.push_back(std::move(json));
+      else
+        answer_.content += broken(call);
     }
     return list.empty() ? io::Json(nullptr) : list;
   }

@@ -68,7 +68,9 @@ class ChatEncoder : public ResponseEncoder {
   std::string fail(const Error& error) override {
     return concat("data: ", error_body(Protocol::kOpenAiChat, error).json, "\n\n");
   }
-  std::string_view content_type() const override { return stream_ ? "text/event-stream" : "application/json"; }
+  std::string_view content_type() const override {
+    return stream_ ? "text/event-stream" : "application/json";
+  }
 
  private:
   io::Json envelope(std::string_view object) const {

@@ -72,7 +72,9 @@ class CompletionEncoder : public ResponseEncoder {
   std::string fail(const Error& error) override {
     return concat("data: ", error_body(Protocol::kOpenAiCompletion, error).json, "\n\n");
   }
-  std::string_view content_type() const override { return stream_ ? "text/event-stream" : "application/json"; }
+  std::string_view content_type() const override {
+    return stream_ ? "text/event-stream" : "application/json";
+  }
 
  private:
   io::Json envelope() const {
@@ -154,7 +156,8 @@ Status read_inputs(const Members& body, std::string_view key, std::vector<std::s
       return {};
     }
     if (!item.is_string()) {
-      return hearth::fail(ErrorCode::kUsage, path, ": must be text or a list of token ids, not ", kind_of(item));
+      return hearth::fail(ErrorCode::kUsage, path, ": must be text or a list of token ids, not ",
+                          kind_of(item));
     }
     texts.push_back(item.get<std::string>());
     ids.emplace_back();

@@ -19,8 +19,9 @@ Status refuse_the_rest(const Members& body) {
 /// Appends reasoning, text or calls to the assistant's last message, or starts one: the items of one answer
 /// are one message of a chat.
 io::Json& assistant_message(io::Json& messages, bool new_text) {
-  const bool open = !messages.empty() && messages.back()["role"] == "assistant" &&
-                    !(new_text && (messages.back()["content"] != "" || messages.back().contains("tool_calls")));
+  const bool open =
+      !messages.empty() && messages.back()["role"] == "assistant" &&
+      !(new_text && (messages.back()["content"] != "" || messages.back().contains("tool_calls")));
   if (!open) messages.push_back({{"role", "assistant"}, {"content", ""}});
   return messages.back();
 }

@@ -63,7 +63,8 @@ class ResponsesEncoder : public ResponseEncoder {
     if (!complete_) response["incomplete_details"] = {{"reason", "max_output_tokens"}};
     response["usage"] = usage_.responses();
     if (!stream_) return io::dump_json(response);
-    return event(complete_ ? "response.completed" : "response.incomplete", {{"response", std::move(response)}});
+    return event(complete_ ? "response.completed" : "response.incomplete",
+                 {{"response", std::move(response)}});
   }
 
   std::string fail(const Error& error) override {
@@ -71,7 +72,9 @@ class ResponsesEncoder : public ResponseEncoder {
     response["error"] = {{"code", "server_error"}, {"message", error.message}};
     return event("response.failed", {{"response", std::move(response)}});
   }
-  std::string_view content_type() const override { return stream_ ? "text/event-stream" : "application/json"; }
+  std::string_view content_type() const override {
+    return stream_ ? "text/event-stream" : "application/json";
+  }
 
  private:
   enum class Item { kNone, kMessage, kReasoning, kCall };
@@ -79,14 +82,9 @@ class ResponsesEncoder : public ResponseEncoder {
   std::string_view status() const { return complete_ ? "completed" : "incomplete"; }
 
   io::Json envelope(std::string_view status) const {
-    io::Json json = {{"id", id_},
-                     {"object", "response"},
-                     {"created_at", created_s_},
-                     {"status", status},
-                     {"error", nullptr},
-                     {"incomplete_details", nullptr},
-                     {"model", options_.model},
-                     {"output", output_}};
+    io::Json json = {
+        {"id", id_},        {"object", "response"},          {"created_at", created_s_}, {"status", status},
+        {"error", nullptr}, {"incomplete_details", nullptr}, {"model", options_.model},  {"output", output_}};
     for (const auto& [key, value] : reflected_.items()) json[key] = value;
     json["usage"] = nullptr;
     return json;

@@ -59,7 +59,7 @@ struct GenerationRequest {
 
   std::string user;                    // who asks, for fairness and limits
   std::optional<double> keep_alive_s;  // negative: for ever
-  bool load_only = false;              // Ollama: nothing to answer, the model shall be loaded (or, at 0, unloaded)
+  bool load_only = false;  // Ollama: nothing to answer, the model shall be loaded (or, at 0, unloaded)
   io::Json reflected = io::Json::object();  // members that the answer repeats (Responses)
 };
 

@@ -178,7 +178,8 @@ Status read_format_object(const Members& format, GenerationRequest& request) {
   if (type == "text") return {};
   if (type == "json_object") {
     request.format = ResponseFormat::kJsonObject;
-    if (const io::Json* schema = format.find("schema")) return set_schema(*schema, format.path("schema"), request);
+    if (const io::Json* schema = format.find("schema"))
+      return set_schema(*schema, format.path("schema"), request);
     return {};
   }
   if (type == "regex" || type == "grammar") {  // TGI and others

@@ -28,7 +28,8 @@ std::string failure(Parser parse, std::string_view body, ErrorCode code = ErrorC
   return request.error().message;
 }
 std::string chat_failure(std::string_view members, ErrorCode code = ErrorCode::kUsage) {
-  return failure(parse_openai_chat, concat(R"({"messages":[{"role":"user","content":"x"}],)", members, "}"), code);
+  return failure(parse_openai_chat, concat(R"({"messages":[{"role":"user","content":"x"}],)", members, "}"),
+                 code);
 }
 
 std::string option(runtime::SamplingParams params, std::string_view name) {
@@ -78,10 +79,11 @@ TEST(OpenAiChatRequest, EverythingAtOnce) {
   EXPECT_EQ(request.tool_choice.name, "get_weather");
   EXPECT_FALSE(request.parallel_tool_calls);
   const io::Json vars = variables(request);
-  EXPECT_EQ(vars["messages"].dump(),
-            R"([{"role":"system","content":"Be brief."},{"role":"user","content":"Weather\nin Paris?","name":"ann"},)"
-            R"({"role":"assistant","content":"","tool_calls":[{"id":"call_1","type":"function","function":{"name":"get_weather","arguments":{"city":"Paris"}}}]},)"
-            R"({"role":"tool","content":"sunny","tool_call_id":"call_1","name":"get_weather"}])");
+  EXPECT_EQ(
+      vars["messages"].dump(),
+      R"([{"role":"system","content":"Be brief."},{"role":"user","content":"Weather\nin Paris?","name":"ann"},)"
+      R"({"role":"assistant","content":"","tool_calls":[{"id":"call_1","type":"function","function":{"name":"get_weather","arguments":{"city":"Paris"}}}]},)"
+      R"({"role":"tool","content":"sunny","tool_call_id":"call_1","name":"get_weather"}])");
   EXPECT_EQ(vars["tools"][0]["function"]["name"], "get_weather");
 }
 
@@ -94,7 +96,8 @@ TEST(OpenAiChatRequest, LittleIsEnough) {
   EXPECT_EQ(request.format, ResponseFormat::kText);
   EXPECT_EQ(variables(request).dump(), R"({"messages":[{"role":"user","content":"hi"}]})");
   // null is absent.
-  chat(R"({"messages":[{"role":"user","content":"hi"}],"temperature":null,"stop":null,"tools":null,"response_format":null,"seed":null,"logit_bias":null})");
+  chat(
+      R"({"messages":[{"role":"user","content":"hi"}],"temperature":null,"stop":null,"tools":null,"response_format":null,"seed":null,"logit_bias":null})");
 }
 
 TEST(OpenAiChatRequest, DefaultsComeFromTheModel) {
@@ -104,18 +107,22 @@ TEST(OpenAiChatRequest, DefaultsComeFromTheModel) {
     if (model == "none") return fail(ErrorCode::kNotFound, "model 'none' does not exist");
     return runtime::SamplingParams::greedy();
   };
-  const auto request = parse_openai_chat(R"({"model":"m","messages":[{"role":"user","content":"x"}]})", defaults);
+  const auto request =
+      parse_openai_chat(R"({"model":"m","messages":[{"role":"user","content":"x"}]})", defaults);
   ASSERT_TRUE(request.ok());
   EXPECT_EQ(asked, "m");
   EXPECT_EQ(option(request->prompts[0].sampling, "temp"), "0");
-  const auto missing = parse_openai_chat(R"({"model":"none","messages":[{"role":"user","content":"x"}]})", defaults);
+  const auto missing =
+      parse_openai_chat(R"({"model":"none","messages":[{"role":"user","content":"x"}]})", defaults);
   ASSERT_FALSE(missing.ok());
   EXPECT_EQ(missing.error().code, ErrorCode::kNotFound);
 }
 
 TEST(OpenAiChatRequest, SeedsAreAllFixed) {
   const auto seed = [](std::string_view text) {
-    return chat(concat(R"({"messages":[{"role":"user","content":"x"}],"seed":)", text, "}")).prompts[0].sampling.seed;
+    return chat(concat(R"({"messages":[{"role":"user","content":"x"}],"seed":)", text, "}"))
+        .prompts[0]
+        .sampling.seed;
   };
   EXPECT_NE(seed("0"), 0u);
   EXPECT_NE(seed("-1"), 0u);
@@ -126,16 +133,19 @@ TEST(OpenAiChatRequest, ToolChoicesAndOldForms) {
   const std::string_view tools =
       R"("tools":[{"type":"function","function":{"name":"f"}}],"messages":[{"role":"user","content":"x"}])";
   EXPECT_FALSE(variables(chat(concat("{", tools, R"(,"tool_choice":"none"})"))).contains("tools"));
-  EXPECT_EQ(chat(concat("{", tools, R"(,"tool_choice":"required"})")).tool_choice.kind, ToolChoice::Kind::kRequired);
-  EXPECT_EQ(variables(chat(concat("{", tools, "}")))["tools"].dump(),
-            R"([{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{}}}}])");
+  EXPECT_EQ(chat(concat("{", tools, R"(,"tool_choice":"required"})")).tool_choice.kind,
+            ToolChoice::Kind::kRequired);
+  EXPECT_EQ(
+      variables(chat(concat("{", tools, "}")))["tools"].dump(),
+      R"([{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{}}}}])");
   const GenerationRequest old = chat(
       R"({"functions":[{"name":"f"}],"function_call":{"name":"f"},"messages":[{"role":"assistant","content":null,)"
       R"("function_call":{"name":"f","arguments":"{}"}},{"role":"function","name":"f","content":"1"}]})");
   EXPECT_EQ(old.tool_choice.name, "f");
-  EXPECT_EQ(variables(old)["messages"].dump(),
-            R"([{"role":"assistant","content":"","tool_calls":[{"type":"function","function":{"name":"f","arguments":{}}}]},)"
-            R"({"role":"tool","content":"1","name":"f"}])");
+  EXPECT_EQ(
+      variables(old)["messages"].dump(),
+      R"([{"role":"assistant","content":"","tool_calls":[{"type":"function","function":{"name":"f","arguments":{}}}]},)"
+      R"({"role":"tool","content":"1","name":"f"}])");
 }
 
 TEST(OpenAiChatRequest, ConstraintsOfOtherServers) {
@@ -150,7 +160,8 @@ TEST(OpenAiChatRequest, ConstraintsOfOtherServers) {
   EXPECT_EQ(with(R"("response_format":{"type":"json_object"})").format, ResponseFormat::kJsonObject);
   EXPECT_EQ(with(R"("response_format":{"type":"json_object","schema":{"type":"object"}})").format,
             ResponseFormat::kJsonSchema);
-  EXPECT_EQ(variables(with(R"("chat_template_kwargs":{"enable_thinking":false,"x":[1]})"))["enable_thinking"], false);
+  EXPECT_EQ(variables(with(R"("chat_template_kwargs":{"enable_thinking":false,"x":[1]})"))["enable_thinking"],
+            false);
   EXPECT_EQ(variables(with(R"("reasoning_effort":"none")"))["enable_thinking"], false);
 }
 
@@ -158,15 +169,19 @@ TEST(OpenAiChatRequest, WrongMembersAreNamed) {
   EXPECT_THAT(failure(parse_openai_chat, "{"), HasSubstr("line 1, column 2"));
   EXPECT_EQ(failure(parse_openai_chat, "[]"), "the request: must be a JSON object, not a list");
   EXPECT_EQ(failure(parse_openai_chat, "{}"), "messages: is missing");
-  EXPECT_EQ(failure(parse_openai_chat, R"({"messages":[]})"), "messages: is empty; give at least one message");
-  EXPECT_EQ(failure(parse_openai_chat, R"({"messages":["x"]})"), "messages[0]: must be an object, not a string");
+  EXPECT_EQ(failure(parse_openai_chat, R"({"messages":[]})"),
+            "messages: is empty; give at least one message");
+  EXPECT_EQ(failure(parse_openai_chat, R"({"messages":["x"]})"),
+            "messages[0]: must be an object, not a string");
   EXPECT_EQ(failure(parse_openai_chat, R"({"messages":[{"role":"user"}]})"),
             "messages[0].content: is missing; it must be a string");
   EXPECT_EQ(failure(parse_openai_chat, R"({"messages":[{"role":"king","content":""}]})"),
             "messages[0].role: must be system, developer, user, assistant or tool, not \"king\"");
-  EXPECT_EQ(failure(parse_openai_chat, R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]}]})",
-                    ErrorCode::kUnsupported),
-            "messages[0].content[0].type: only text parts are supported, not \"image_url\"");
+  EXPECT_EQ(
+      failure(parse_openai_chat,
+              R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]}]})",
+              ErrorCode::kUnsupported),
+      "messages[0].content[0].type: only text parts are supported, not \"image_url\"");
   EXPECT_EQ(chat_failure(R"("temperature":"hot")"), "temperature: must be a number, not a string");
   EXPECT_THAT(chat_failure(R"("temperature":-1)"), HasSubstr("temperature: "));
   EXPECT_EQ(chat_failure(R"("max_tokens":0)"), "max_tokens: must be an integer from 1 to 1073741824");
@@ -189,8 +204,9 @@ TEST(OpenAiChatRequest, WrongMembersAreNamed) {
 }
 
 TEST(OpenAiCompletionRequest, PromptsOfEveryKind) {
-  const GenerationRequest request = parsed(
-      parse_openai_completion, R"({"model":"m","prompt":["a",[1,2]],"n":2,"logprobs":2,"stop":"x","seed":1,"stream":true})");
+  const GenerationRequest request =
+      parsed(parse_openai_completion,
+             R"({"model":"m","prompt":["a",[1,2]],"n":2,"logprobs":2,"stop":"x","seed":1,"stream":true})");
   ASSERT_EQ(request.prompts.size(), 2u);
   EXPECT_EQ(request.prompts[0].prompt, "a");
   EXPECT_TRUE(request.prompt_ids[0].empty());
@@ -198,9 +214,12 @@ TEST(OpenAiCompletionRequest, PromptsOfEveryKind) {
   EXPECT_EQ(request.prompts[0].max_tokens, 16);
   EXPECT_EQ(request.prompts[0].sampling.top_logprobs, 2);
   EXPECT_TRUE(request.logprobs);
-  EXPECT_EQ(parsed(parse_openai_completion, R"({"prompt":[5,6],"max_tokens":0,"echo":true})").prompt_ids[0].size(), 2u);
+  EXPECT_EQ(
+      parsed(parse_openai_completion, R"({"prompt":[5,6],"max_tokens":0,"echo":true})").prompt_ids[0].size(),
+      2u);
   EXPECT_EQ(failure(parse_openai_completion, "{}"), "prompt: is missing");
-  EXPECT_EQ(failure(parse_openai_completion, R"({"prompt":["a",[1,-2]]})"), "prompt[1][1]: must be a token id");
+  EXPECT_EQ(failure(parse_openai_completion, R"({"prompt":["a",[1,-2]]})"),
+            "prompt[1][1]: must be a token id");
   EXPECT_EQ(failure(parse_openai_completion, R"({"prompt":"a","best_of":3})", ErrorCode::kUnsupported),
             "best_of: only as many as n are made");
   EXPECT_EQ(failure(parse_openai_completion, R"({"prompt":"a","suffix":"b"})", ErrorCode::kUnsupported),
@@ -208,7 +227,8 @@ TEST(OpenAiCompletionRequest, PromptsOfEveryKind) {
 }
 
 TEST(OpenAiResponsesRequest, ItemsBecomeMessages) {
-  const GenerationRequest request = parsed(parse_openai_responses, R"({"model":"m","instructions":"Be brief.","input":[
+  const GenerationRequest request =
+      parsed(parse_openai_responses, R"({"model":"m","instructions":"Be brief.","input":[
     {"role":"user","content":[{"type":"input_text","text":"Hi"}]},
     {"type":"reasoning","id":"rs_1","summary":[],"content":[{"type":"reasoning_text","text":"Hm"}]},
     {"type":"message","role":"assistant","id":"msg_1","status":"completed","content":[{"type":"output_text","text":"Let me look.","annotations":[]}]},
@@ -219,11 +239,12 @@ TEST(OpenAiResponsesRequest, ItemsBecomeMessages) {
     "tools":[{"type":"function","name":"f","parameters":{"type":"object"},"strict":true}],"tool_choice":{"type":"function","name":"f"},
     "text":{"format":{"type":"json_schema","name":"s","schema":{"type":"object"},"strict":true}},"max_output_tokens":5,
     "reasoning":{"effort":"low"},"stream":true,"include":["message.output_text.logprobs"],"top_logprobs":1,"store":true})");
-  EXPECT_EQ(variables(request)["messages"].dump(),
-            R"([{"role":"system","content":"Be brief."},{"role":"user","content":"Hi"},{"role":"assistant","content":"Let me look.",)"
-            R"("reasoning_content":"Hm","tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":{"a":1}}},)"
-            R"({"id":"c2","type":"function","function":{"name":"f","arguments":{}}}]},)"
-            R"({"role":"tool","content":"one","tool_call_id":"c1","name":"f"},{"role":"tool","content":"two","tool_call_id":"c2","name":"f"}])");
+  EXPECT_EQ(
+      variables(request)["messages"].dump(),
+      R"([{"role":"system","content":"Be brief."},{"role":"user","content":"Hi"},{"role":"assistant","content":"Let me look.",)"
+      R"("reasoning_content":"Hm","tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":{"a":1}}},)"
+      R"({"id":"c2","type":"function","function":{"name":"f","arguments":{}}}]},)"
+      R"({"role":"tool","content":"one","tool_call_id":"c1","name":"f"},{"role":"tool","content":"two","tool_call_id":"c2","name":"f"}])");
   EXPECT_EQ(variables(request)["reasoning_effort"], "low");
   EXPECT_EQ(request.prompts[0].max_tokens, 5);
   EXPECT_TRUE(request.logprobs && request.strict && request.stream);
@@ -232,10 +253,12 @@ TEST(OpenAiResponsesRequest, ItemsBecomeMessages) {
   EXPECT_EQ(request.reflected["max_output_tokens"], 5);
   EXPECT_EQ(variables(parsed(parse_openai_responses, R"({"input":"hi"})")).dump(),
             R"({"messages":[{"role":"user","content":"hi"}]})");
-  EXPECT_EQ(failure(parse_openai_responses, R"({"input":"x","previous_response_id":"resp_1"})", ErrorCode::kUnsupported),
+  EXPECT_EQ(failure(parse_openai_responses, R"({"input":"x","previous_response_id":"resp_1"})",
+                    ErrorCode::kUnsupported),
             "previous_response_id: answers are not kept; send the whole input");
-  EXPECT_EQ(failure(parse_openai_responses, R"({"input":[{"type":"web_search_call"}]})", ErrorCode::kUnsupported),
-            "input[0].type: items of type \"web_search_call\" are not supported");
+  EXPECT_EQ(
+      failure(parse_openai_responses, R"({"input":[{"type":"web_search_call"}]})", ErrorCode::kUnsupported),
+      "input[0].type: items of type \"web_search_call\" are not supported");
 }
 
 TEST(EmbeddingsRequest, BothProtocols) {
@@ -252,7 +275,8 @@ TEST(EmbeddingsRequest, BothProtocols) {
 }
 
 TEST(OllamaRequest, ChatAndGenerate) {
-  const GenerationRequest request = parsed(parse_ollama_chat, R"({"model":"m","messages":[{"role":"user","content":"x"},
+  const GenerationRequest request =
+      parsed(parse_ollama_chat, R"({"model":"m","messages":[{"role":"user","content":"x"},
     {"role":"assistant","content":"","thinking":"t","tool_calls":[{"function":{"name":"f","arguments":{"a":1}}}]},
     {"role":"tool","content":"1","tool_name":"f"}],"think":false,"format":{"type":"object"},"keep_alive":"1h30m",
     "options":{"temperature":0.2,"num_predict":-1,"repeat_penalty":1.1,"repeat_last_n":-1,"num_ctx":4096,"stop":["a"],"seed":3},
@@ -265,24 +289,27 @@ TEST(OllamaRequest, ChatAndGenerate) {
   EXPECT_EQ(request.prompts[0].max_tokens, -1);
   const io::Json vars = variables(request);
   EXPECT_EQ(vars["enable_thinking"], false);
-  EXPECT_EQ(vars["messages"][1].dump(),
-            R"({"role":"assistant","content":"","reasoning_content":"t","tool_calls":[{"type":"function","function":{"name":"f","arguments":{"a":1}}}]})");
+  EXPECT_EQ(
+      vars["messages"][1].dump(),
+      R"({"role":"assistant","content":"","reasoning_content":"t","tool_calls":[{"type":"function","function":{"name":"f","arguments":{"a":1}}}]})");
   EXPECT_EQ(vars["messages"][2]["name"], "f");
   EXPECT_TRUE(parsed(parse_ollama_chat, R"({"model":"m"})").load_only);
   EXPECT_EQ(parsed(parse_ollama_chat, R"({"model":"m","keep_alive":-1})").keep_alive_s, -1);
   EXPECT_EQ(parsed(parse_ollama_chat, R"({"model":"m","keep_alive":"-1m"})").keep_alive_s, -60);
-  const GenerationRequest generate =
-      parsed(parse_ollama_generate, R"({"model":"m","prompt":"p","system":"s","format":"json","stream":false})");
+  const GenerationRequest generate = parsed(
+      parse_ollama_generate, R"({"model":"m","prompt":"p","system":"s","format":"json","stream":false})");
   EXPECT_EQ(variables(generate).dump(),
             R"({"messages":[{"role":"system","content":"s"},{"role":"user","content":"p"}]})");
   EXPECT_EQ(generate.format, ResponseFormat::kJsonObject);
   EXPECT_EQ(parsed(parse_ollama_generate, R"({"model":"m","prompt":"p","raw":true})").prompts[0].prompt, "p");
   EXPECT_EQ(failure(parse_ollama_generate, R"({"prompt":"p"})"), "model: is missing; it must be a string");
-  EXPECT_EQ(failure(parse_ollama_generate, R"({"model":"m","prompt":"p","images":["x"]})", ErrorCode::kUnsupported),
-            "images: pictures are not supported");
+  EXPECT_EQ(
+      failure(parse_ollama_generate, R"({"model":"m","prompt":"p","images":["x"]})", ErrorCode::kUnsupported),
+      "images: pictures are not supported");
   EXPECT_EQ(failure(parse_ollama_chat, R"({"model":"m","options":{"mirostat":1}})", ErrorCode::kUnsupported),
             "options.mirostat: this sampler is not supported");
-  EXPECT_THAT(failure(parse_ollama_chat, R"({"model":"m","keep_alive":"5 minutes"})"), HasSubstr("keep_alive: "));
+  EXPECT_THAT(failure(parse_ollama_chat, R"({"model":"m","keep_alive":"5 minutes"})"),
+              HasSubstr("keep_alive: "));
 }
 
 }  // namespace

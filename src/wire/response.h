@@ -74,9 +74,9 @@ std::string encode_ollama_embeddings(std::span<const std::vector<float>> vectors
 /// What model lists show.
 struct ModelInfo {
   std::string id;
-  int64_t created_s = 0;       // since 1970
+  int64_t created_s = 0;  // since 1970
   int64_t size_bytes = 0;
-  std::string digest;          // SHA-256 in hexadecimal, or ""
+  std::string digest;  // SHA-256 in hexadecimal, or ""
   std::string architecture;
   std::string parameter_size;  // "596M"
   std::string quantization;    // "Q4_K_M"
@@ -94,10 +94,10 @@ struct ModelInfo {
   int64_t resident_bytes = 0;
   double expires_s = 0;  // since 1970; 0: stays
 };
-std::string encode_models(std::span<const ModelInfo> models);        // GET /v1/models
-std::string encode_model(const ModelInfo& model);                    // GET /v1/models/ID
-std::string encode_ollama_tags(std::span<const ModelInfo> models);   // GET /api/tags
-std::string encode_ollama_ps(std::span<const ModelInfo> models);     // GET /api/ps: the loaded ones
-std::string encode_ollama_show(const ModelInfo& model);              // POST /api/show
+std::string encode_models(std::span<const ModelInfo> models);       // GET /v1/models
+std::string encode_model(const ModelInfo& model);                   // GET /v1/models/ID
+std::string encode_ollama_tags(std::span<const ModelInfo> models);  // GET /api/tags
+std::string encode_ollama_ps(std::span<const ModelInfo> models);    // GET /api/ps: the loaded ones
+std::string encode_ollama_show(const ModelInfo& model);             // POST /api/show
 
 }  // namespace hearth::wire

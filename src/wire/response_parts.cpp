@@ -28,7 +28,8 @@ CivilTime civil_time(double time_s) {
   const int64_t z = days + 719468;
   const int64_t era = (z >= 0 ? z : z - 146096) / 146097;
   const int64_t day_of_era = z - era * 146097;
-  const int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+  const int64_t year_of_era =
+      (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
   const int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const int64_t shifted_month = (5 * day_of_year + 2) / 153;
   const int64_t day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
@@ -61,8 +62,8 @@ std::string sse(std::string_view event, const io::Json& json) {
 
 std::string iso_time(double time_s) {
   const CivilTime t = civil_time(time_s);
-  return concat(padded(t.year, 4), "-", padded(t.month, 2), "-", padded(t.day, 2), "T", padded(t.hour, 2), ":",
-                padded(t.minute, 2), ":", padded(t.second, 2), ".", padded(t.microsecond, 6), "Z");
+  return concat(padded(t.year, 4), "-", padded(t.month, 2), "-", padded(t.day, 2), "T", padded(t.hour, 2),
+                ":", padded(t.minute, 2), ":", padded(t.second, 2), ".", padded(t.microsecond, 6), "Z");
 }
 
 std::string base64(std::span<const unsigned char> bytes) {
@@ -123,7 +124,8 @@ void AnswerText::add(const AnswerEvent& event, const IdSource& ids) {
   }
 }
 
-void UsageSum::add(int32_t choice, int32_t answers_per_prompt, const engine::Usage& usage, int64_t reasoning) {
+void UsageSum::add(int32_t choice, int32_t answers_per_prompt, const engine::Usage& usage,
+                   int64_t reasoning) {
   if (choice % std::max(answers_per_prompt, 1) == 0) {
     prompt_tokens += usage.prompt_tokens;
     cached_tokens += usage.cached_tokens;

@@ -82,25 +82,25 @@ std::vector<io::Json> events_of(const std::string& stream) {
   return out;
 }
 
-const std::vector<AnswerEvent> kCallEvents = {{Kind::kReasoning, "Hm."},
-                                              {Kind::kContent, "I look."},
-                                              {Kind::kToolCall, "", 0, "", "f"},
-                                              {Kind::kToolArguments, "{\"a\":", 0},
-                                              {Kind::kToolArguments, "1}", 0},
-                                              {Kind::kToolCall, "", 1, "own", "g"},
-                                              {Kind::kToolArguments, "{}", 1}};
+const std::vector<AnswerEvent> kCallEvents = {
+    {Kind::kReasoning, "Hm."},         {Kind::kContent, "I look."},
+    {Kind::kToolCall, "", 0, "", "f"}, {Kind::kToolArguments, "{\"a\":", 0},
+    {Kind::kToolArguments, "1}", 0},   {Kind::kToolCall, "", 1, "own", "g"},
+    {Kind::kToolArguments, "{}", 1}};
 
 TEST(OpenAiChatResponse, Whole) {
-  EXPECT_EQ(encode(Protocol::kOpenAiChat, request(false), {{Kind::kContent, "Hello"}}),
-            R"({"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"tiny","choices":[{"index":0,)"
-            R"("message":{"role":"assistant","content":"Hello","refusal":null},"logprobs":null,"finish_reason":"stop"}],)"
-            R"("usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15,"prompt_tokens_details":{"cached_tokens":4},)"
-            R"("completion_tokens_details":{"reasoning_tokens":0}}})");
+  EXPECT_EQ(
+      encode(Protocol::kOpenAiChat, request(false), {{Kind::kContent, "Hello"}}),
+      R"({"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"tiny","choices":[{"index":0,)"
+      R"("message":{"role":"assistant","content":"Hello","refusal":null},"logprobs":null,"finish_reason":"stop"}],)"
+      R"("usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15,"prompt_tokens_details":{"cached_tokens":4},)"
+      R"("completion_tokens_details":{"reasoning_tokens":0}}})");
   const auto json = io::parse_json(encode(Protocol::kOpenAiChat, request(false), kCallEvents), "").value();
-  EXPECT_EQ(json["choices"][0]["message"].dump(),
-            R"({"role":"assistant","content":"I look.","refusal":null,"reasoning_content":"Hm.","tool_calls":[)"
-            R"({"id":"call_2","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}},)"
-            R"({"id":"own","type":"function","function":{"name":"g","arguments":"{}"}}]})");
+  EXPECT_EQ(
+      json["choices"][0]["message"].dump(),
+      R"({"role":"assistant","content":"I look.","refusal":null,"reasoning_content":"Hm.","tool_calls":[)"
+      R"({"id":"call_2","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}},)"
+      R"({"id":"own","type":"function","function":{"name":"g","arguments":"{}"}}]})");
   EXPECT_EQ(json["choices"][0]["finish_reason"], "tool_calls");
 }
 
@@ -110,15 +110,20 @@ TEST(OpenAiChatResponse, Stream) {
   const std::string stream = encode(Protocol::kOpenAiChat, asked, kCallEvents);
   const std::vector<io::Json> events = events_of(stream);
   ASSERT_EQ(events.size(), 11u);
-  EXPECT_EQ(events[0].dump(),
-            R"({"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"tiny","choices":[{"index":0,)"
-            R"("delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}],"usage":null})");
+  EXPECT_EQ(
+      events[0].dump(),
+      R"({"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"tiny","choices":[{"index":0,)"
+      R"("delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}],"usage":null})");
   const auto delta = [&](size_t i) { return events[i]["choices"][0]["delta"].dump(); };
   EXPECT_EQ(delta(1), R"({"reasoning_content":"Hm."})");
   EXPECT_EQ(delta(2), R"({"content":"I look."})");
-  EXPECT_EQ(delta(3), R"({"tool_calls":[{"index":0,"id":"call_2","type":"function","function":{"name":"f","arguments":""}}]})");
+  EXPECT_EQ(
+      delta(3),
+      R"({"tool_calls":[{"index":0,"id":"call_2","type":"function","function":{"name":"f","arguments":""}}]})");
   EXPECT_EQ(delta(4), R"({"tool_calls":[{"index":0,"function":{"arguments":"{\"a\":"}}]})");
-  EXPECT_EQ(delta(6), R"({"tool_calls":[{"index":1,"id":"own","type":"function","function":{"name":"g","arguments":""}}]})");
+  EXPECT_EQ(
+      delta(6),
+      R"({"tool_calls":[{"index":1,"id":"own","type":"function","function":{"name":"g","arguments":""}}]})");
   EXPECT_EQ(delta(8), "{}");
   EXPECT_EQ(events[8]["choices"][0]["finish_reason"], "tool_calls");
   EXPECT_EQ(events[9]["choices"].dump(), "[]");
@@ -153,8 +158,10 @@ TEST(OpenAiChatResponse, Logprobs) {
   const auto json =
       io::parse_json(encode(Protocol::kOpenAiChat, asked, {{Kind::kContent, "x"}}, tokens), "").value();
   EXPECT_EQ(json["choices"][0]["logprobs"].dump(),
-            "{\"content\":[{\"token\":\"\xEF\xBF\xBD\",\"logprob\":-0.5,\"bytes\":[195],\"top_logprobs\":[{\"token\":\"t1\",\"logprob\":"
-            "-0.5,\"bytes\":[116,49]},{\"token\":\"t2\",\"logprob\":-9999.0,\"bytes\":[116,50]}]},{\"token\":\"b\",\"logprob\":-0.25,"
+            "{\"content\":[{\"token\":\"\xEF\xBF\xBD\",\"logprob\":-0.5,\"bytes\":[195],\"top_logprobs\":[{"
+            "\"token\":\"t1\",\"logprob\":"
+            "-0.5,\"bytes\":[116,49]},{\"token\":\"t2\",\"logprob\":-9999.0,\"bytes\":[116,50]}]},{\"token\":"
+            "\"b\",\"logprob\":-0.25,"
             "\"bytes\":[98],\"top_logprobs\":[]}],\"refusal\":null}");
   asked.stream = true;
   const auto events = events_of(encode(Protocol::kOpenAiChat, asked, {{Kind::kContent, "x"}}, tokens));
@@ -166,7 +173,8 @@ TEST(OpenAiChatResponse, FailsInTheMiddle) {
   const auto encoder = make_encoder(Protocol::kOpenAiChat, request(true), options());
   encoder->begin();
   const auto events = events_of(encoder->fail(Error{ErrorCode::kInternal, "broke"}));
-  EXPECT_EQ(events[0].dump(), R"({"error":{"message":"broke","type":"server_error","param":null,"code":"internal_error"}})");
+  EXPECT_EQ(events[0].dump(),
+            R"({"error":{"message":"broke","type":"server_error","param":null,"code":"internal_error"}})");
 }
 
 TEST(OpenAiCompletionResponse, WholeAndStream) {
@@ -180,9 +188,10 @@ TEST(OpenAiCompletionResponse, WholeAndStream) {
   encoder->end(0, engine::FinishReason::kLength, usage());
   encoder->end(1, engine::FinishReason::kStop, usage());
   const auto json = io::parse_json(encoder->finish(), "").value();
-  EXPECT_EQ(json["choices"][1].dump(),
-            R"({"text":"ab","index":1,"logprobs":{"text_offset":[0,1],"token_logprobs":[-0.5,-1.0],"tokens":["a","b"],)"
-            R"("top_logprobs":[{"t1":-0.5},{}]},"finish_reason":"stop"})");
+  EXPECT_EQ(
+      json["choices"][1].dump(),
+      R"({"text":"ab","index":1,"logprobs":{"text_offset":[0,1],"token_logprobs":[-0.5,-1.0],"tokens":["a","b"],)"
+      R"("top_logprobs":[{"t1":-0.5},{}]},"finish_reason":"stop"})");
   EXPECT_EQ(json["usage"]["prompt_tokens"], 20);
   const auto events = events_of(encode(Protocol::kOpenAiCompletion, request(true), {{Kind::kContent, "a"}}));
   ASSERT_EQ(events.size(), 3u);
@@ -191,7 +200,8 @@ TEST(OpenAiCompletionResponse, WholeAndStream) {
 }
 
 TEST(OpenAiResponsesResponse, WholeAndStreamAgree) {
-  const auto parsed = parse_openai_responses(R"({"input":"x","stream":true,"temperature":0.5})", plain_defaults());
+  const auto parsed =
+      parse_openai_responses(R"({"input":"x","stream":true,"temperature":0.5})", plain_defaults());
   ASSERT_TRUE(parsed.ok());
   const std::vector<io::Json> events = events_of(encode(Protocol::kOpenAiResponses, *parsed, kCallEvents));
   std::vector<std::string> types;
@@ -199,25 +209,28 @@ TEST(OpenAiResponsesResponse, WholeAndStreamAgree) {
     types.push_back(events[i]["type"].get<std::string>());
     EXPECT_EQ(events[i]["sequence_number"], i);
   }
-  EXPECT_THAT(types, testing::ElementsAre(
-                         "response.created", "response.in_progress", "response.output_item.added",
-                         "response.content_part.added", "response.reasoning_text.delta", "response.reasoning_text.done",
-                         "response.content_part.done", "response.output_item.done", "response.output_item.added",
-                         "response.content_part.added", "response.output_text.delta", "response.output_text.done",
-                         "response.content_part.done", "response.output_item.done", "response.output_item.added",
-                         "response.function_call_arguments.delta", "response.function_call_arguments.delta",
-                         "response.function_call_arguments.done", "response.output_item.done",
-                         "response.output_item.added", "response.function_call_arguments.delta",
-                         "response.function_call_arguments.done", "response.output_item.done", "response.completed"));
+  EXPECT_THAT(
+      types,
+      testing::ElementsAre(
+          "response.created", "response.in_progress", "response.output_item.added",
+          "response.content_part.added", "response.reasoning_text.delta", "response.reasoning_text.done",
+          "response.content_part.done", "response.output_item.done", "response.output_item.added",
+          "response.content_part.added", "response.output_text.delta", "response.output_text.done",
+          "response.content_part.done", "response.output_item.done", "response.output_item.added",
+          "response.function_call_arguments.delta", "response.function_call_arguments.delta",
+          "response.function_call_arguments.done", "response.output_item.done", "response.output_item.added",
+          "response.function_call_arguments.delta", "response.function_call_arguments.done",
+          "response.output_item.done", "response.completed"));
   const io::Json& last = events.back()["response"];
   GenerationRequest whole = *parsed;
   whole.stream = false;
   EXPECT_EQ(encode(Protocol::kOpenAiResponses, whole, kCallEvents), last.dump());
-  EXPECT_EQ(last["output"].dump(),
-            R"([{"id":"rs_2","type":"reasoning","summary":[],"content":[{"type":"reasoning_text","text":"Hm."}]},)"
-            R"({"id":"msg_3","type":"message","status":"completed","role":"assistant","content":[{"type":"output_text","text":"I look.","annotations":[],"logprobs":[]}]},)"
-            R"({"id":"fc_5","type":"function_call","status":"completed","call_id":"call_4","name":"f","arguments":"{\"a\":1}"},)"
-            R"({"id":"fc_6","type":"function_call","status":"completed","call_id":"own","name":"g","arguments":"{}"}])");
+  EXPECT_EQ(
+      last["output"].dump(),
+      R"([{"id":"rs_2","type":"reasoning","summary":[],"content":[{"type":"reasoning_text","text":"Hm."}]},)"
+      R"({"id":"msg_3","type":"message","status":"completed","role":"assistant","content":[{"type":"output_text","text":"I look.","annotations":[],"logprobs":[]}]},)"
+      R"({"id":"fc_5","type":"function_call","status":"completed","call_id":"call_4","name":"f","arguments":"{\"a\":1}"},)"
+      R"({"id":"fc_6","type":"function_call","status":"completed","call_id":"own","name":"g","arguments":"{}"}])");
   EXPECT_EQ(last["temperature"], 0.5);
   EXPECT_EQ(last["usage"]["input_tokens"], 10);
   const auto cut = events_of(encode(Protocol::kOpenAiResponses, *parsed, {{Kind::kContent, "x"}}, {},
@@ -229,42 +242,62 @@ TEST(OpenAiResponsesResponse, WholeAndStreamAgree) {
 
 TEST(OllamaResponse, ChatAndGenerate) {
   const std::string stream = encode(Protocol::kOllamaChat, request(true), kCallEvents);
-  EXPECT_THAT(stream, HasSubstr(R"({"model":"tiny","created_at":"2023-11-14T22:13:20.250000Z","message":{"role":"assistant","content":"","thinking":"Hm."},"done":false})"
-                                "\n"));
-  EXPECT_THAT(stream, HasSubstr(R"("message":{"role":"assistant","content":"","tool_calls":[{"id":"call_1","function":{"name":"f","arguments":{"a":1}}}]},"done":false})"
-                                "\n"));
-  EXPECT_THAT(stream, testing::EndsWith(R"("message":{"role":"assistant","content":""},"done":true,"done_reason":"stop","total_duration":0,)"
-                                        R"("load_duration":0,"prompt_eval_count":10,"prompt_eval_duration":500000000,"eval_count":5,"eval_duration":250000000})"
-                                        "\n"));
+  EXPECT_THAT(
+      stream,
+      HasSubstr(
+          R"({"model":"tiny","created_at":"2023-11-14T22:13:20.250000Z","message":{"role":"assistant","content":"","thinking":"Hm."},"done":false})"
+          "\n"));
+  EXPECT_THAT(
+      stream,
+      HasSubstr(
+          R"("message":{"role":"assistant","content":"","tool_calls":[{"id":"call_1","function":{"name":"f","arguments":{"a":1}}}]},"done":false})"
+          "\n"));
+  EXPECT_THAT(
+      stream,
+      testing::EndsWith(
+          R"("message":{"role":"assistant","content":""},"done":true,"done_reason":"stop","total_duration":0,)"
+          R"("load_duration":0,"prompt_eval_count":10,"prompt_eval_duration":500000000,"eval_count":5,"eval_duration":250000000})"
+          "\n"));
   EXPECT_EQ(std::count(stream.begin(), stream.end(), '\n'), 5);
-  EXPECT_THAT(encode(Protocol::kOllamaGenerate, request(false), {{Kind::kContent, "Hi"}}), HasSubstr(R"("response":"Hi","done":true)"));
+  EXPECT_THAT(encode(Protocol::kOllamaGenerate, request(false), {{Kind::kContent, "Hi"}}),
+              HasSubstr(R"("response":"Hi","done":true)"));
   // Arguments broken off are not lost.
-  const std::vector<AnswerEvent> broken = {{Kind::kToolCall, "", 0, "", "f"}, {Kind::kToolArguments, "{\"a\":", 0}};
-  EXPECT_THAT(encode(Protocol::kOllamaChat, request(false), broken), HasSubstr(R"("content":"{\"name\": \"f\", \"arguments\": {\"a\":"})"));
-  EXPECT_THAT(encode(Protocol::kOllamaChat, request(true), broken), HasSubstr(R"("content":"{\"name\": \"f\", \"arguments\": {\"a\":"})"));
+  const std::vector<AnswerEvent> broken = {{Kind::kToolCall, "", 0, "", "f"},
+                                           {Kind::kToolArguments, "{\"a\":", 0}};
+  EXPECT_THAT(encode(Protocol::kOllamaChat, request(false), broken),
+              HasSubstr(R"("content":"{\"name\": \"f\", \"arguments\": {\"a\":"})"));
+  EXPECT_THAT(encode(Protocol::kOllamaChat, request(true), broken),
+              HasSubstr(R"("content":"{\"name\": \"f\", \"arguments\": {\"a\":"})"));
 }
 
 TEST(ErrorBody, ShapesAndStatus) {
-  const ErrorBody usage_error = error_body(Protocol::kOpenAiChat, Error{ErrorCode::kUsage, "messages[0].role: is wrong"});
+  const ErrorBody usage_error =
+      error_body(Protocol::kOpenAiChat, Error{ErrorCode::kUsage, "messages[0].role: is wrong"});
   EXPECT_EQ(usage_error.status, 400);
-  EXPECT_EQ(usage_error.json, R"({"error":{"message":"messages[0].role: is wrong","type":"invalid_request_error","param":"messages[0].role","code":null}})");
-  const ErrorBody large = error_body(Protocol::kOpenAiChat, Error{ErrorCode::kTooLarge, "the prompt has 5 tokens but the context holds 4"});
+  EXPECT_EQ(
+      usage_error.json,
+      R"({"error":{"message":"messages[0].role: is wrong","type":"invalid_request_error","param":"messages[0].role","code":null}})");
+  const ErrorBody large = error_body(
+      Protocol::kOpenAiChat, Error{ErrorCode::kTooLarge, "the prompt has 5 tokens but the context holds 4"});
   EXPECT_EQ(large.status, 400);
   EXPECT_THAT(large.json, HasSubstr(R"("param":null,"code":"context_length_exceeded")"));
   EXPECT_EQ(error_body(Protocol::kOpenAiChat, Error{ErrorCode::kNotFound, "x"}).status, 404);
   EXPECT_EQ(error_body(Protocol::kOpenAiChat, Error{ErrorCode::kInternal, "x"}).status, 500);
-  EXPECT_THAT(error_body(Protocol::kOpenAiChat, 429, "later").json, HasSubstr(R"("type":"rate_limit_error")"));
+  EXPECT_THAT(error_body(Protocol::kOpenAiChat, 429, "later").json,
+              HasSubstr(R"("type":"rate_limit_error")"));
   EXPECT_EQ(error_body(Protocol::kOllamaChat, 401, "no").json, R"({"error":"no"})");
 }
 
 TEST(Embeddings, FloatAndBase64) {
   const std::vector<std::vector<float>> vectors = {{1.0f, -2.0f}};
   EmbeddingRequest asked;
-  EXPECT_EQ(encode_embeddings(asked, vectors, 3, "m"),
-            R"({"object":"list","data":[{"object":"embedding","index":0,"embedding":[1.0,-2.0]}],"model":"m","usage":{"prompt_tokens":3,"total_tokens":3}})");
+  EXPECT_EQ(
+      encode_embeddings(asked, vectors, 3, "m"),
+      R"({"object":"list","data":[{"object":"embedding","index":0,"embedding":[1.0,-2.0]}],"model":"m","usage":{"prompt_tokens":3,"total_tokens":3}})");
   asked.base64 = true;
   EXPECT_THAT(encode_embeddings(asked, vectors, 3, "m"), HasSubstr(R"("embedding":"AACAPwAAAMA=")"));
-  EXPECT_THAT(encode_ollama_embeddings(vectors, 3, "m", 0.5), HasSubstr(R"("embeddings":[[1.0,-2.0]],"total_duration":500000000)"));
+  EXPECT_THAT(encode_ollama_embeddings(vectors, 3, "m", 0.5),
+              HasSubstr(R"("embeddings":[[1.0,-2.0]],"total_duration":500000000)"));
 }
 
 TEST(Models, Lists) {
@@ -274,8 +307,9 @@ TEST(Models, Lists) {
   model.architecture = "arch";
   model.context_tokens = 512;
   model.tools = true;
-  EXPECT_EQ(encode_models({&model, 1}),
-            R"({"object":"list","data":[{"id":"tiny","object":"model","created":0,"owned_by":"hearth","max_model_len":512}]})");
+  EXPECT_EQ(
+      encode_models({&model, 1}),
+      R"({"object":"list","data":[{"id":"tiny","object":"model","created":0,"owned_by":"hearth","max_model_len":512}]})");
   EXPECT_THAT(encode_ollama_tags({&model, 1}), HasSubstr(R"({"models":[{"name":"tiny","model":"tiny")"));
   EXPECT_EQ(encode_ollama_ps({&model, 1}), R"({"models":[]})");
   model.loaded = true;

@@ -64,8 +64,8 @@ Status read_tools(const Members& from, GenerationRequest& request) {
       }
       HEARTH_ASSIGN(const std::string type, item.string_or_empty("type"));
       if (!type.empty() && type != "function") {
-        return fail(ErrorCode::kUnsupported, item.path("type"), ": only tools of type function are known, not ",
-                    io::dump_json(type));
+        return fail(ErrorCode::kUnsupported, item.path("type"),
+                    ": only tools of type function are known, not ", io::dump_json(type));
       }
       HEARTH_ASSIGN(const std::optional<Members> function, item.members("function"));
       if (!function && !item.has("name")) return item.wrong("function", "is missing");
