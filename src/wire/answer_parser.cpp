@@ -266,6 +266,7 @@ bool AnswerParser::complete_call(size_t length) {
     emit({AnswerEvent::Kind::kToolCall, "", calls_++, std::move(call->id), std::move(call->name)});
     emit({AnswerEvent::Kind::kToolArguments, std::move(call->arguments), calls_ - 1});
   }
+  announced_ = false;
   pending_.erase(0, length);
   opened_with_.clear();
   state_ = State::kBetweenCalls;
