@@ -81,10 +81,21 @@ Status AnswerSession::prepare(double load_s) {
         return wire::answer_grammar(request_, model_->format(), how.in_reasoning);
       }));
     }
-    for (int32_t k = 0; k < request_.n; ++k)
-      choices_.push_back({std::make_unique<wire::AnswerParser>(model_->format(), how), 0, false});
+    how.stream_arguments = asked.grammar != nullptr;
+    for (int32_t k = 0; k < request_.n; ++k) {
+      Choice& choice = choices_.emplace_back();
+      if (!asked.chat_json.empty())
+        choice.parser = std::make_unique<wire::AnswerParser>(model_->format(), how);
+    }
   }
   unsent_ = encoder_->begin();
+  for (size_t i = 0; request_.echo && i < choices_.size(); ++i) {
+    const size_t p = i / static_cast<size_t>(request_.n);
+    const bool ids = p < request_.prompt_ids.size() && !request_.prompt_ids[p].empty();
+    wire::AnswerEvent event;
+    event.text = ids ? model_->detokenize(request_.prompt_ids[p]) : request_.prompts[p].prompt;
+    unsent_ += encoder_->push(static_cast<int32_t>(i), {&event, 1}, {});
+  }
   return {};
 }
 
@@ -125,13 +136,21 @@ void AnswerSession::submit_all(std::vector<engine::CompletionRequest> prompts) {
   }
 }
 
+/// A raw prompt's answer is text as it stands.
+std::vector<wire::AnswerEvent> AnswerSession::take_apart(Choice& choice, std::string_view text) {
+  if (choice.parser) return choice.parser->push(text);
+  std::vector<wire::AnswerEvent> events(1);
+  events[0].text = text;
+  return events;
+}
+
 bool AnswerSession::on_text(int32_t choice, std::string_view text,
                             std::span<const engine::TokenSignal> tokens) {
   const std::lock_guard lock(mutex_);
   if (closed_) return false;
   Choice& one = choices_[static_cast<size_t>(choice)];
   one.tokens_seen += tokens.size();
-  send(encoder_->push(choice, one.parser->push(text), tokens));
+  send(encoder_->push(choice, take_apart(one, text), tokens));
   return !cancel_;
 }
 
@@ -147,7 +166,8 @@ void AnswerSession::on_done(int32_t choice, Result<engine::Completion> result) {
   record_.generated_tokens += usage.generated_tokens;
   record_.cancelled = record_.cancelled || result->finish == engine::FinishReason::kCancelled;
   const auto rest = std::span(result->tokens).subspan(std::min(one.tokens_seen, result->tokens.size()));
-  send(encoder_->push(choice, one.parser->finish(), rest) + encoder_->end(choice, result->finish, usage));
+  send(encoder_->push(choice, one.parser ? one.parser->finish() : std::vector<wire::AnswerEvent>(), rest) +
+       encoder_->end(choice, result->finish, usage));
   if (!std::all_of(choices_.begin(), choices_.end(), [](const Choice& c) { return c.over; })) return;
   if (record_.cancelled && !responder_->gone())
     return give_up(fail(ErrorCode::kBusy, "the server is shutting down"));

@@ -43,7 +43,7 @@ class AnswerSession : public std::enable_shared_from_this<AnswerSession> {
 
  private:
   struct Choice {
-    std::unique_ptr<wire::AnswerParser> parser;
+    std::unique_ptr<wire::AnswerParser> parser;  // none for raw prompts
     size_t tokens_seen = 0;
     bool over = false;
   };
@@ -53,6 +53,7 @@ class AnswerSession : public std::enable_shared_from_this<AnswerSession> {
   void submit_all(std::vector<engine::CompletionRequest> prompts);
   bool on_text(int32_t choice, std::string_view text, std::span<const engine::TokenSignal> tokens);
   void on_done(int32_t choice, Result<engine::Completion> result);
+  static std::vector<wire::AnswerEvent> take_apart(Choice& choice, std::string_view text);
   void send(std::string bytes);
   void give_up(const Error& error);
   void close();

@@ -1,8 +1,6 @@
 // The thread that drives a scheduler.
 #include "serve/hosted_model.h"
 
-#include <list>
-#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -17,7 +15,10 @@ class ScheduledModel : public HostedModel {
  public:
   ScheduledModel(std::unique_ptr<engine::LocalModel> model, std::unique_ptr<engine::Scheduler> scheduler,
                  wire::ModelInfo info)
-      : HostedModel(std::move(info)), model_(std::move(model)), scheduler_(std::move(scheduler)) {
+      : HostedModel(std::move(info)),
+        model_(std::move(model)),
+        scheduler_(std::move(scheduler)),
+        grammars_(*model_, shown()) {
     thread_ = std::thread([this] { scheduler_->run(); });
   }
   ~ScheduledModel() override { stop(false); }
@@ -53,35 +54,18 @@ class ScheduledModel : public HostedModel {
   }
 
   Result<std::shared_ptr<const text::GrammarMasks>> grammar(const std::string& key,
-                                                            const CompileGrammar& compile) override {
-    {
-      const std::lock_guard lock(grammars_mutex_);
-      for (auto it = grammars_.begin(); it != grammars_.end(); ++it) {
-        if (it->first != key) continue;
-        grammars_.splice(grammars_.begin(), grammars_, it);
-        return it->second;
-      }
-    }
-    std::vector<std::string_view> shown;
-    if (format().needs_special_text) shown = format().markers();
-    const auto trie = model_->vocabulary_trie(shown);
-    if (!trie)
-      return fail(ErrorCode::kUnsupported, info().id, " has no tokenizer: its answers cannot be constrained");
-    HEARTH_ASSIGN(auto compiled, compile());
-    auto masks = std::make_shared<const text::GrammarMasks>(std::move(compiled), trie);
-    const std::lock_guard lock(grammars_mutex_);
-    grammars_.emplace_front(key, masks);
-    if (grammars_.size() > kMostGrammars) grammars_.pop_back();
-    return masks;
+                                                            const engine::CompileGrammar& compile) override {
+    return grammars_.get(key, compile);
   }
 
  private:
-  static constexpr size_t kMostGrammars = 16;
-  std::mutex grammars_mutex_;
-  std::list<std::pair<std::string, std::shared_ptr<const text::GrammarMasks>>>
-      grammars_;  // the last used first
+  std::vector<std::string_view> shown() const {
+    return format().needs_special_text ? format().markers() : std::vector<std::string_view>();
+  }
+
   std::unique_ptr<engine::LocalModel> model_;
   std::unique_ptr<engine::Scheduler> scheduler_;
+  engine::GrammarCache grammars_;
   std::thread thread_;
 };
 

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "engine/grammar_cache.h"
 #include "engine/local_model.h"
 #include "engine/scheduler.h"
 #include "engine/specialist.h"
-#include "text/grammar/mask_cache.h"
 #include "wire/answer_format.h"
 #include "wire/response.h"
 
@@ -40,9 +40,8 @@ class HostedModel {
 
   /// The grammar compiled for this model's vocabulary; one that was asked for lately is there already. `key`
   /// names it. Errors: those of `compile`; kUnsupported where answers cannot be constrained.
-  using CompileGrammar = std::function<Result<std::shared_ptr<const text::Grammar>>()>;
-  virtual Result<std::shared_ptr<const text::GrammarMasks>> grammar(const std::string& key,
-                                                                    const CompileGrammar& compile) = 0;
+  virtual Result<std::shared_ptr<const text::GrammarMasks>> grammar(
+      const std::string& key, const engine::CompileGrammar& compile) = 0;
 
   const wire::ModelInfo& info() const { return info_; }
   const wire::AnswerFormat& format() const { return *format_; }

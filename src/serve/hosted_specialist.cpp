@@ -82,7 +82,7 @@ class HostedSpecialist : public HostedModel {
   std::string token_text(int32_t) const override { return ""; }
   std::string detokenize(std::span<const int32_t>) const override { return ""; }
   Result<std::shared_ptr<const text::GrammarMasks>> grammar(const std::string&,
-                                                            const CompileGrammar&) override {
+                                                            const engine::CompileGrammar&) override {
     return fail(ErrorCode::kUnsupported, "the built-in specialist answers in its own form of JSON only");
   }
 

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::string_view kSpace = " \t\r\n";
 constexpr size_t kMaxCallBytes = 1 << 20;
+constexpr size_t kSliceBytes = 4096;
 
 bool is_space(char c) { return kSpace.find(c) != std::string_view::npos; }
 bool is_name_start(char c) { return is_call_name_byte(c) && c != '-' && c != '.' && (c < '0' || c > '9'); }
@@ -25,32 +26,32 @@ AnswerParser::AnswerParser(const AnswerFormat& format, AnswerOptions options)
 }
 
 std::vector<AnswerEvent> AnswerParser::push(std::string_view text) {
-  pending_ += text;
-  while (true) {
-    Step step = Step::kNeedMore;
-    switch (state_) {
-      case State::kStart:
-        step = start();
-        break;
-      case State::kReasoning:
-        step = reasoning();
-        break;
-      case State::kContent:
-        step = content();
-        break;
-      case State::kOpenCalls:
-        step = open_calls();
-        break;
-      case State::kCall:
-        step = call();
-        break;
-      case State::kBetweenCalls:
-        step = between_calls();
-        break;
+  // In slices, because what is decided is cut off the front of pending_.
+  do {
+    pending_ += text.substr(0, kSliceBytes);
+    text.remove_prefix(std::min(kSliceBytes, text.size()));
+    while (step() == Step::kGoOn) {
     }
-    if (step == Step::kNeedMore) break;
-  }
+  } while (!text.empty());
   return std::exchange(events_, {});
+}
+
+AnswerParser::Step AnswerParser::step() {
+  switch (state_) {
+    case State::kStart:
+      return start();
+    case State::kReasoning:
+      return reasoning();
+    case State::kContent:
+      return content();
+    case State::kOpenCalls:
+      return open_calls();
+    case State::kCall:
+      return call();
+    case State::kBetweenCalls:
+      return between_calls();
+  }
+  return Step::kNeedMore;
 }
 
 std::vector<AnswerEvent> AnswerParser::finish() {
@@ -265,6 +266,7 @@ bool AnswerParser::complete_call(size_t length) {
     emit({AnswerEvent::Kind::kToolCall, "", calls_++, std::move(call->id), std::move(call->name)});
     emit({AnswerEvent::Kind::kToolArguments, std::move(call->arguments), calls_ - 1});
   }
+  announced_ = false;
   pending_.erase(0, length);
   opened_with_.clear();
   state_ = State::kBetweenCalls;

@@ -61,6 +61,7 @@ class AnswerParser {
 
   bool looks_for_calls() const { return !options_.tools.empty() && format_->syntax != CallSyntax::kNone; }
   Match match(std::string_view literal) const;
+  Step step();
   Step start();
   Step bare_start();
   Step reasoning();

@@ -70,12 +70,7 @@ Status read_format(const Members& body, GenerationRequest& request) {
 Status read_options(const Members& body, engine::CompletionRequest& prompt) {
   HEARTH_ASSIGN(const std::optional<Members> options, body.members("options"));
   if (!options) return {};
-  HEARTH_RETURN_IF_ERROR(options->refuse("mirostat", "this sampler is not supported"));
-  for (const std::string_view key : {"typical_p", "tfs_z"}) {
-    HEARTH_ASSIGN(const std::optional<double> value, options->number(key, 0, 1e6));
-    if (value.value_or(1) != 1 && *value != 0)
-      return fail(ErrorCode::kUnsupported, options->path(key), ": this sampler is not supported");
-  }
+  HEARTH_RETURN_IF_ERROR(refuse_foreign_options(*options));
   HEARTH_RETURN_IF_ERROR(read_sampling(*options, ollama_sampling_members(), prompt.sampling));
   const io::Json* seed = options->find("seed");
   if (seed != nullptr && as_integer(*seed) != -1)

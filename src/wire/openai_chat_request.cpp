@@ -36,6 +36,7 @@ Result<GenerationRequest> parse_openai_chat(std::string_view text, const Samplin
   HEARTH_RETURN_IF_ERROR(refuse_the_rest(body));
   engine::CompletionRequest prompt;
   HEARTH_ASSIGN(prompt.sampling, defaults(request.model));
+  HEARTH_RETURN_IF_ERROR(refuse_foreign_options(body));
   HEARTH_RETURN_IF_ERROR(read_sampling(body, openai_sampling_members(), prompt.sampling));
   HEARTH_RETURN_IF_ERROR(read_seed(body, prompt.sampling));
   HEARTH_RETURN_IF_ERROR(read_logit_bias(body, prompt.sampling));
@@ -52,6 +53,8 @@ Result<GenerationRequest> parse_openai_chat(std::string_view text, const Samplin
   HEARTH_RETURN_IF_ERROR(read_tools(body, request));
   HEARTH_RETURN_IF_ERROR(read_tool_choice(body, request));
   HEARTH_ASSIGN(request.separate_reasoning, body.boolean_or("separate_reasoning", true));
+  HEARTH_ASSIGN(const std::string reasoning_format, body.string_or_empty("reasoning_format"));
+  if (reasoning_format == "none") request.separate_reasoning = false;
   HEARTH_ASSIGN(request.user, body.string_or_empty("user"));
   io::Json chat = io::Json::object();
   HEARTH_ASSIGN(chat["messages"], read_messages(body));

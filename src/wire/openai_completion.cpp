@@ -180,6 +180,7 @@ Result<GenerationRequest> parse_openai_completion(std::string_view text, const S
   HEARTH_ASSIGN(request.model, body.string_or_empty("model"));
   engine::CompletionRequest prompt;
   HEARTH_ASSIGN(prompt.sampling, defaults(request.model));
+  HEARTH_RETURN_IF_ERROR(refuse_foreign_options(body));
   HEARTH_RETURN_IF_ERROR(read_sampling(body, openai_sampling_members(), prompt.sampling));
   HEARTH_RETURN_IF_ERROR(read_seed(body, prompt.sampling));
   HEARTH_RETURN_IF_ERROR(read_logit_bias(body, prompt.sampling));

@@ -158,6 +158,7 @@ Result<GenerationRequest> parse_openai_responses(std::string_view text, const Sa
   HEARTH_RETURN_IF_ERROR(refuse_the_rest(body));
   engine::CompletionRequest prompt;
   HEARTH_ASSIGN(prompt.sampling, defaults(request.model));
+  HEARTH_RETURN_IF_ERROR(refuse_foreign_options(body));
   HEARTH_RETURN_IF_ERROR(read_sampling(body, openai_sampling_members(), prompt.sampling));
   HEARTH_RETURN_IF_ERROR(read_seed(body, prompt.sampling));
   HEARTH_RETURN_IF_ERROR(read_logprobs(body, request, prompt.sampling));

@@ -107,6 +107,22 @@ Status read_sampling(const Members& from, std::span<const SamplingMember> table,
   return {};
 }
 
+Status refuse_foreign_options(const Members& from) {
+  static constexpr std::array<std::string_view, 15> kOptions = {
+      "mirostat",        "mirostat_mode",     "xtc_probability",   "dry_multiplier",         "dynatemp_range",
+      "top_a",           "use_beam_search",   "min_tokens",        "stop_token_ids",         "bad_words",
+      "prompt_logprobs", "allowed_token_ids", "logits_processors", "continue_final_message", "lora"};
+  for (const std::string_view key : kOptions) {
+    HEARTH_RETURN_IF_ERROR(from.refuse(key, "hearth does not have this option"));
+  }
+  for (const std::string_view key : {"typical_p", "tfs_z"}) {  // 1: off
+    const io::Json* value = from.find(key);
+    if (value != nullptr && *value != 1)
+      HEARTH_RETURN_IF_ERROR(from.refuse(key, "hearth does not have this option"));
+  }
+  return {};
+}
+
 Status read_seed(const Members& from, runtime::SamplingParams& sampling) {
   const io::Json* value = from.find("seed");
   if (value == nullptr) return {};

@@ -25,6 +25,8 @@ struct SamplingMember {
 std::span<const SamplingMember> openai_sampling_members();
 Status read_sampling(const Members& from, std::span<const SamplingMember> table,
                      runtime::SamplingParams& sampling);
+/// kUnsupported for what other servers know and hearth does not, where it would change the answer.
+Status refuse_foreign_options(const Members& from);
 /// "seed": any integer; the same one gives the same answer, 0 too.
 Status read_seed(const Members& from, runtime::SamplingParams& sampling);
 /// "logit_bias": {"ID": VALUE}.

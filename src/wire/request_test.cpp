@@ -203,6 +203,19 @@ TEST(OpenAiChatRequest, WrongMembersAreNamed) {
             "tools[0].type: only tools of type function are known, not \"web_search\"");
 }
 
+TEST(OpenAiChatRequest, OptionsOfOtherServersAreRefusedOnlyWhereTheyMatter) {
+  const auto with = [](std::string_view members) {
+    return concat(R"({"messages":[{"role":"user","content":"x"}],)", members, "}");
+  };
+  chat(with(
+      R"("mirostat":0,"typical_p":1.0,"min_tokens":0,"stop_token_ids":[],"use_beam_search":false,"top_a":null)"));
+  EXPECT_EQ(failure(parse_openai_chat, with(R"("min_tokens":3)"), ErrorCode::kUnsupported),
+            "min_tokens: hearth does not have this option");
+  EXPECT_EQ(failure(parse_openai_chat, with(R"("typical_p":0.5)"), ErrorCode::kUnsupported),
+            "typical_p: hearth does not have this option");
+  EXPECT_FALSE(chat(with(R"("reasoning_format":"none")")).separate_reasoning);
+}
+
 TEST(OpenAiCompletionRequest, PromptsOfEveryKind) {
   const GenerationRequest request =
       parsed(parse_openai_completion,
@@ -307,7 +320,7 @@ TEST(OllamaRequest, ChatAndGenerate) {
       failure(parse_ollama_generate, R"({"model":"m","prompt":"p","images":["x"]})", ErrorCode::kUnsupported),
       "images: pictures are not supported");
   EXPECT_EQ(failure(parse_ollama_chat, R"({"model":"m","options":{"mirostat":1}})", ErrorCode::kUnsupported),
-            "options.mirostat: this sampler is not supported");
+            "options.mirostat: hearth does not have this option");
   EXPECT_THAT(failure(parse_ollama_chat, R"({"model":"m","keep_alive":"5 minutes"})"),
               HasSubstr("keep_alive: "));
 }
