@@ -1,4 +1,4 @@
-// Response headers, and the few of them whose values have a grammar (RFC 9110). All bytes here come from the
+// Headers of a message, and the few of them whose values have a grammar (RFC 9110). All bytes here come from the
 // other side. Must not know sockets or libcurl handles.
 #pragma once
 
@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace hearth::net {
@@ -19,6 +20,7 @@ class HttpHeaders {
  public:
   /// One raw header line; lines without a colon are ignored.
   void add_line(std::string_view line);
+  void add(std::string name, std::string value) { headers_.push_back({std::move(name), std::move(value)}); }
   void clear() { headers_.clear(); }
   /// The first value of that name, ignoring case; empty when absent.
   std::string_view find(std::string_view name) const;

@@ -75,9 +75,9 @@ TEST(Headers, RetryAfterAndTags) {
   EXPECT_EQ(parse_retry_after("Thu, 01 Jan 1970 00:01:40 GMT", 40), 60.0);
   EXPECT_EQ(parse_retry_after("Thu, 01 Jan 1970 00:01:40 GMT", 400), 0.0);
   EXPECT_FALSE(parse_retry_after("soon", 0).has_value());
-  EXPECT_EQ(sha256_from_etag("\"" + std::string(64, 'A') + "\""), std::string(64, 'a'));
-  EXPECT_EQ(sha256_from_etag("W/\"" + std::string(64, '1') + "\""), std::string(64, '1'));
-  EXPECT_EQ(sha256_from_etag("\"" + std::string(40, 'a') + "\""), "");
+  EXPECT_EQ(sha256_from_etag(concat("\"", std::string(64, 'A'), "\"")), std::string(64, 'a'));
+  EXPECT_EQ(sha256_from_etag(concat("W/\"", std::string(64, '1'), "\"")), std::string(64, '1'));
+  EXPECT_EQ(sha256_from_etag(concat("\"", std::string(40, 'a'), "\"")), "");
   EXPECT_TRUE(is_weak_etag("W/\"1\""));
   EXPECT_FALSE(is_weak_etag("\"W/1\""));
   EXPECT_EQ(sha256_from_etag(std::string(63, 'a') + "g"), "");
