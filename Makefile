@@ -1,5 +1,5 @@
 # Thin wrappers over the CMake presets: what is missing is installed, then configured, built and run.
-# make demo | test | test-peer | build | bench | fuzz | goldens | deps | clean
+# make demo | test | test-clients | test-peer | build | bench | fuzz | goldens | deps | clean
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 300
@@ -15,12 +15,13 @@ BENCH_PACKAGES := libbenchmark-dev nodejs npm
 GOLDEN_PACKAGES := python3-venv
 CLANG_PACKAGES := clang libclang-rt-14-dev
 
-.PHONY: help deps build demo test check-release test-asan test-tsan test-clang test-aarch64 test-peer bench bench-quick bench-gate fuzz goldens clean format tidy
+.PHONY: help deps build demo test check-release test-asan test-tsan test-clang test-aarch64 test-clients test-peer bench bench-quick bench-gate fuzz goldens clean format tidy
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo     install what is missing, build, and let the built-in specialist answer a command"
 	@echo "make test     build with warnings as errors and run every test suite"
+	@echo "make test-clients  the openai, ollama and ai packages as clients of hearth serve; make test runs them where they are installed"
 	@echo "make test-peer  the comparisons with llama.cpp, which it installs into bench/peer (npm); make test runs most of them, where it is there"
 	@echo "make build    build/release/hearth"
 	@echo "make deps     install the Debian packages hearth needs (apt; sudo when not root)"
@@ -85,6 +86,14 @@ test-aarch64: deps
 	@cmake --preset aarch64 >/dev/null
 	@cmake --build --preset aarch64 -j $(JOBS)
 	@tools/run_tests.sh aarch64 --timeout 3600
+
+test-clients: deps
+	$(call install_packages,nodejs npm python3-venv)
+	@test -d tests/clients/node_modules/openai || (cd tests/clients && npm install --no-audit --no-fund --ignore-scripts)
+	@test -x build/clients-python/bin/python || { python3 -m venv build/clients-python && build/clients-python/bin/pip install -q openai; }
+	@cmake --preset dev >/dev/null
+	@cmake --build --preset dev -j $(JOBS) --target hearth
+	@ctest --preset dev -R '^clients$$' --no-tests=error --output-on-failure
 
 test-peer: deps
 	$(call install_packages,$(BENCH_PACKAGES) $(GOLDEN_PACKAGES))

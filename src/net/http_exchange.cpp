@@ -296,10 +296,17 @@ std::string error_answer(int status, std::string_view message) {
 
 Responder::Responder(std::shared_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
 Responder::~Responder() { exchange_->dropped(); }
+void Responder::add_header(std::string name, std::string value) {
+  added_.emplace_back(std::move(name), std::move(value));
+}
 void Responder::respond(int status, AnswerHeaders headers, std::string body) {
+  headers.insert(headers.end(), added_.begin(), added_.end());
   exchange_->respond(status, headers, body);
 }
-void Responder::begin(int status, AnswerHeaders headers) { exchange_->begin(status, headers); }
+void Responder::begin(int status, AnswerHeaders headers) {
+  headers.insert(headers.end(), added_.begin(), added_.end());
+  exchange_->begin(status, headers);
+}
 bool Responder::write(std::string_view bytes) { return exchange_->write(bytes); }
 void Responder::finish() { exchange_->finish(); }
 void Responder::on_gone(std::function<void()> callback) { exchange_->on_gone(std::move(callback)); }

@@ -46,6 +46,8 @@ class Responder {
   Responder(const Responder&) = delete;
   Responder& operator=(const Responder&) = delete;
 
+  /// A header of whatever answer follows; from the handler, before anybody else knows this responder.
+  void add_header(std::string name, std::string value);
   /// One whole answer with Content-Length.
   void respond(int status, AnswerHeaders headers, std::string body);
   /// Starts an answer in pieces (chunked; until the end of the connection for HTTP/1.0 clients).
@@ -64,6 +66,7 @@ class Responder {
 
  private:
   std::shared_ptr<Exchange> exchange_;
+  AnswerHeaders added_;
 };
 
 /// Called on an io thread, which serves other connections too: must not block for long.

@@ -121,20 +121,35 @@ struct Server::Impl : Context {
     log(request, request.peer, status, record);
   }
 
-  bool allows_origin(const net::ServerRequest& request) const {
-    const std::string_view origin = request.headers.find("Origin");
-    if (origin.empty()) return true;
+  /// Whether the page that asks may, if it is one; of another site only where it is listed.
+  bool admit_origin(const net::ServerRequest& request, net::Responder& responder) const {
+    const std::string origin(request.headers.find("Origin"));
     const std::string_view host = request.headers.find("Host");
-    if (origin == concat("http://", host) || origin == concat("https://", host)) return true;
-    return std::any_of(options.cors_origins.begin(), options.cors_origins.end(),
-                       [&](const std::string& allowed) { return allowed == "*" || allowed == origin; });
+    if (origin.empty() || origin == concat("http://", host) || origin == concat("https://", host))
+      return true;
+    const bool listed =
+        std::any_of(options.cors_origins.begin(), options.cors_origins.end(),
+                    [&](const std::string& allowed) { return allowed == "*" || allowed == origin; });
+    if (!listed) return false;
+    responder.add_header("Access-Control-Allow-Origin", origin);
+    responder.add_header("Vary", "Origin");
+    return true;
+  }
+
+  static void preflight(net::Responder& responder) {
+    responder.respond(204,
+                      {{"Access-Control-Allow-Methods", "GET, POST"},
+                       {"Access-Control-Allow-Headers", "Authorization, Content-Type"},
+                       {"Access-Control-Max-Age", "600"}},
+                      "");
   }
 
   void handle(net::ServerRequest request, std::shared_ptr<net::Responder> responder) {
     ++requests;
     // A page of another site must not use a model through its reader's browser.
-    if (!allows_origin(request))
-      return refuse(request, *responder, 403, "this origin is not allowed (cors_origins)");
+    if (!admit_origin(request, *responder))
+      return refuse(request, *responder, 403, "this origin is not allowed (--cors)");
+    if (request.method == "OPTIONS") return preflight(*responder);
     const Found found = find_route(request);
     if (!found.route) {
       return refuse(request, *responder, found.other_method ? 405 : 404,

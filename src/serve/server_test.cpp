@@ -1,0 +1,274 @@
+// The server around models that are scripted: routes, keys, origins, loading on first use, giving up, and
+// what clients are told when something fails.
+#include "serve/server.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "io/json.h"
+#include "net/server_test_kit.h"
+#include "net/test_peer.h"
+
+namespace hearth::serve {
+namespace {
+
+/// Repeats the last user message; "fail" fails, "busy" is refused.
+class Echo : public HostedModel {
+ public:
+  explicit Echo(wire::ModelInfo info) : HostedModel(std::move(info)) {}
+  Status submit(engine::Submission submission) override {
+    const io::Json chat = io::parse_json(submission.request.chat_json, "chat").value();
+    const std::string text = chat["messages"].back()["content"];
+    if (text == "busy") return fail(ErrorCode::kBusy, "the queue is full");
+    engine::Completion completion;
+    completion.text = text;
+    completion.usage.prompt_tokens = 3;
+    completion.usage.generated_tokens = 2;
+    completion.tokens = {{1, text, -0.5F, {}}};
+    if (text == "fail") {
+      submission.on_done(fail(ErrorCode::kInternal, "it broke"));
+      return {};
+    }
+    submission.on_text(text, completion.tokens);
+    submission.on_done(std::move(completion));
+    return {};
+  }
+  void wake() override {}
+  void stop(bool) override {}
+  engine::SchedulerStats stats() const override { return {}; }
+  runtime::SamplingParams sampling_defaults() const override { return {}; }
+  Result<std::string> render_chat(const std::string& chat_json) const override {
+    return "<" + chat_json + ">";
+  }
+  Result<std::vector<int32_t>> tokenize(const std::string& text, bool, bool) const override {
+    return std::vector<int32_t>(text.begin(), text.end());
+  }
+  std::string token_text(int32_t) const override { return "t"; }
+  std::string detokenize(std::span<const int32_t>) const override { return "d"; }
+  Result<std::shared_ptr<const text::GrammarMasks>> grammar(const std::string&,
+                                                            const engine::CompileGrammar&) override {
+    return fail(ErrorCode::kUnsupported, "no grammars here");
+  }
+};
+
+struct Loads {
+  std::atomic<int> count{0};
+  std::atomic<bool> no_memory{false};
+};
+
+class Scripted : public ModelSource {
+ public:
+  explicit Scripted(Loads& loads) : loads_(&loads) {}
+  std::vector<wire::ModelInfo> list() override {
+    std::vector<wire::ModelInfo> out(3);
+    out[0].id = "one", out[1].id = "two", out[2].id = "large";
+    return out;
+  }
+  Result<std::string> resolve(const std::string& name) override {
+    if (name.empty()) return std::string("one");
+    if (name == "one" || name == "two" || name == "large") return name;
+    return fail(ErrorCode::kNotFound, "the model '", name, "' does not exist");
+  }
+  Result<std::unique_ptr<HostedModel>> load(const std::string& name) override {
+    ++loads_->count;
+    if (loads_->no_memory) return fail(ErrorCode::kTooLarge, name, " needs more memory than there is");
+    wire::ModelInfo info;
+    info.id = name;
+    info.loaded = true;
+    return std::unique_ptr<HostedModel>(std::make_unique<Echo>(info));
+  }
+
+ private:
+  Loads* loads_;
+};
+
+class ServerTest : public testing::Test {
+ protected:
+  void start(ServeOptions options = {}) {
+    options.http.port = 0;
+    auto server = Server::start(std::move(options), std::make_unique<Scripted>(loads_));
+    ASSERT_TRUE(server.ok()) << server.error().message;
+    server_ = std::move(server).value();
+  }
+
+  struct Reply {
+    int status = 0;
+    std::string head;
+    std::string body;
+    io::Json json() const { return io::parse_json(body, "reply").value(); }
+  };
+  /// One request over a new connection.
+  Reply ask(const std::string& method, const std::string& path, const std::string& body = "",
+            const std::string& headers = "") {
+    net::TestPeer peer(server_->port());
+    EXPECT_TRUE(peer.send(concat(
+        method, " ", path, " HTTP/1.1\r\nHost: here\r\nConnection: close\r\nContent-Length: ", body.size(),
+        "\r\n", headers, "\r\n", body)));
+    const std::string head = peer.read_until("\r\n\r\n");
+    Reply reply;
+    reply.status = head.size() > 12 ? std::atoi(head.c_str() + 9) : 0;
+    reply.head = head;
+    reply.body = peer.read_until("no such mark");
+    return reply;
+  }
+
+  Reply chat(const std::string& text, const std::string& more = "") {
+    return ask("POST", "/v1/chat/completions",
+               concat(R"({"messages":[{"role":"user","content":")", text, "\"}]", more, "}"));
+  }
+
+  Loads loads_;
+  std::unique_ptr<Server> server_;
+};
+
+TEST_F(ServerTest, AnswersInTheShapeOfItsProtocol) {
+  start();
+  const Reply whole = chat("hello");
+  EXPECT_EQ(whole.status, 200);
+  EXPECT_EQ(whole.json()["choices"][0]["message"]["content"], "hello");
+  EXPECT_EQ(whole.json()["usage"]["total_tokens"], 5);
+  EXPECT_EQ(whole.json()["model"], "one");
+  const Reply stream = chat("hello", R"(,"stream":true,"model":"two")");
+  EXPECT_NE(stream.head.find("text/event-stream"), std::string::npos);
+  EXPECT_NE(stream.body.find("data: [DONE]"), std::string::npos);
+  const Reply ollama = ask("POST", "/api/chat",
+                           R"({"model":"two","messages":[{"role":"user","content":"x"}],"stream":false})");
+  EXPECT_EQ(ollama.json()["message"]["content"], "x");
+}
+
+TEST_F(ServerTest, SaysWhatIsWrong) {
+  start();
+  EXPECT_EQ(ask("GET", "/nothing").status, 404);
+  EXPECT_EQ(ask("GET", "/v1/chat/completions").status, 405);
+  EXPECT_EQ(ask("POST", "/v1/chat/completions", "{").status, 400);
+  EXPECT_EQ(ask("POST", "/v1/chat/completions", R"({"messages":[]})").status, 400);
+  const Reply unknown = chat("x", R"(,"model":"none")");
+  EXPECT_EQ(unknown.status, 404);
+  EXPECT_EQ(unknown.json()["error"]["code"], "model_not_found");
+  const Reply busy = chat("busy");
+  EXPECT_EQ(busy.status, 429);
+  EXPECT_NE(busy.head.find("Retry-After"), std::string::npos);
+  EXPECT_EQ(chat("fail").status, 500);
+  EXPECT_EQ(chat("x", R"(,"response_format":{"type":"json_object"})").status,
+            400);  // this model has no grammars
+  EXPECT_EQ(ask("POST", "/api/chat", "{").json()["error"].is_string(), true);
+}
+
+TEST_F(ServerTest, LoadsOnFirstUseOnce) {
+  start();
+  EXPECT_EQ(loads_.count, 0);
+  std::vector<std::thread> clients;
+  std::atomic<int> answered{0};
+  for (int i = 0; i < 6; ++i) {
+    clients.emplace_back([&] { answered += chat("x").status == 200; });
+  }
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(answered, 6);
+  EXPECT_EQ(loads_.count, 1);
+}
+
+TEST_F(ServerTest, GivesUpTheLongestUnusedModelForAnother) {
+  ServeOptions options;
+  options.models.max_models = 2;
+  start(options);
+  for (const char* model : {"one", "two", "one", "large", "one"})
+    EXPECT_EQ(chat("x", concat(R"(,"model":")", model, "\"")).status, 200);
+  EXPECT_EQ(loads_.count, 3);  // "two" went, "one" stayed
+  EXPECT_EQ(chat("x", R"(,"model":"two")").status, 200);
+  EXPECT_EQ(loads_.count, 4);
+}
+
+TEST_F(ServerTest, UnloadsWhatNobodyUses) {
+  ServeOptions options;
+  options.models.keep_alive_s = 0;
+  start(options);
+  EXPECT_EQ(chat("x").status, 200);
+  EXPECT_TRUE(net::eventually([&] { return ask("GET", "/metrics").body.find("one") == std::string::npos; }));
+  EXPECT_EQ(chat("x").status, 200);
+  EXPECT_EQ(loads_.count, 2);
+}
+
+TEST_F(ServerTest, ARefusalForMemoryIsToldAndTriedAgain) {
+  start();
+  loads_.no_memory = true;
+  const Reply refused = chat("x");
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_NE(refused.body.find("memory"), std::string::npos);
+  loads_.no_memory = false;
+  EXPECT_EQ(chat("x").status, 200);
+}
+
+TEST_F(ServerTest, NeedsAKeyBeyondThisMachine) {
+  ServeOptions options;
+  options.http.host = "0.0.0.0";
+  options.http.port = 0;
+  const auto refused = Server::start(options, std::make_unique<Scripted>(loads_));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kUsage);
+  EXPECT_NE(refused.error().message.find("--insecure"), std::string::npos);
+  options.insecure = true;
+  EXPECT_TRUE(Server::start(options, std::make_unique<Scripted>(loads_)).ok());
+}
+
+TEST_F(ServerTest, KeysAreAskedForAndLimitsHeld) {
+  ServeOptions options;
+  options.keys = {{"kiosk", hash_key("k"), 2, 0}};
+  start(options);
+  EXPECT_EQ(chat("x").status, 401);
+  EXPECT_EQ(ask("GET", "/health").status, 200);
+  EXPECT_EQ(ask("GET", "/v1/models").status, 401);
+  const auto with_key = [&] {
+    return ask("POST", "/v1/chat/completions", R"({"messages":[{"role":"user","content":"x"}]})",
+               "Authorization: Bearer k\r\n");
+  };
+  EXPECT_EQ(with_key().status, 200);
+  EXPECT_EQ(with_key().status, 200);
+  const Reply limited = with_key();
+  EXPECT_EQ(limited.status, 429);
+  EXPECT_NE(limited.head.find("Retry-After"), std::string::npos);
+  server_->replace_keys({{"kiosk", hash_key("new"), 0, 0}});
+  EXPECT_EQ(with_key().status, 401);
+}
+
+TEST_F(ServerTest, PagesOfOtherSitesAreRefusedUnlessListed) {
+  ServeOptions options;
+  options.cors_origins = {"https://good.example"};
+  start(options);
+  EXPECT_EQ(ask("GET", "/v1/models", "", "Origin: https://evil.example\r\n").status, 403);
+  EXPECT_EQ(ask("GET", "/v1/models", "", "Origin: http://here\r\n").status, 200);  // its own page
+  const Reply good = ask("GET", "/v1/models", "", "Origin: https://good.example\r\n");
+  EXPECT_EQ(good.status, 200);
+  EXPECT_NE(good.head.find("Access-Control-Allow-Origin: https://good.example"), std::string::npos);
+  const Reply preflight = ask("OPTIONS", "/v1/chat/completions", "",
+                              "Origin: https://good.example\r\nAccess-Control-Request-Method: POST\r\n");
+  EXPECT_EQ(preflight.status, 204);
+  EXPECT_NE(preflight.head.find("Access-Control-Allow-Methods"), std::string::npos);
+  EXPECT_EQ(ask("OPTIONS", "/v1/models", "", "Origin: https://evil.example\r\n").status, 403);
+}
+
+TEST_F(ServerTest, MetricsHaveTheNamesThatDashboardsAskFor) {
+  start();
+  EXPECT_EQ(chat("x").status, 200);
+  const std::string text = ask("GET", "/metrics").body;
+  for (const char* name : {"hearth_answers_running{model_name=\"one\"} 0", "vllm:num_requests_waiting{",
+                           "llamacpp:n_decode_total{",
+                           "hearth_time_to_first_token_seconds_bucket{model_name=\"one\",le=\"+Inf\"} 0",
+                           "hearth_http_requests_total 2"}) {
+    EXPECT_NE(text.find(name), std::string::npos) << name;
+  }
+}
+
+TEST_F(ServerTest, PlumbingForPeopleWhoDebugModels) {
+  start();
+  EXPECT_EQ(ask("POST", "/tokenize", R"({"content":"ab"})").json()["tokens"], io::Json({97, 98}));
+  EXPECT_EQ(ask("POST", "/tokenize", R"({})").status, 400);
+  const std::string prompt =
+      ask("POST", "/apply-template", R"({"messages":[{"role":"user","content":"x"}]})").json()["prompt"];
+  EXPECT_TRUE(prompt.starts_with('<'));
+  EXPECT_EQ(ask("GET", "/ready").status, 200);
+}
+
+}  // namespace
+}  // namespace hearth::serve
