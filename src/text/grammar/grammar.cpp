@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <queue>
 
+#include "text/grammar/byte_kind.h"
+
 namespace hearth::text {
 
 using grammar::ByteEdge;
@@ -122,11 +124,13 @@ class GrammarCompiler {
     return {};
   }
 
-  /// The body is an automaton that can be taken as it is: nothing leads back to its start, no call is nullable.
+  /// The body is an automaton that can be taken as it is: nothing leads back to its start, no call is
+  /// nullable.
   bool finished(const Expr& body) const {
     if (body.kind != Expr::Kind::kDfa) return false;
     for (uint32_t i = 0; i < body.dfa->size(); ++i) {
-      if (std::ranges::any_of(body.dfa->edges(i), [](const ByteEdge& edge) { return edge.to == 0; })) return false;
+      if (std::ranges::any_of(body.dfa->edges(i), [](const ByteEdge& edge) { return edge.to == 0; }))
+        return false;
       if (std::ranges::any_of(body.dfa->calls(i), [&](const CallEdge& call) {
             return call.to == 0 || nullable_[call.rule] != 0;
           })) {
@@ -140,8 +144,8 @@ class GrammarCompiler {
   /// is a silent way around them instead), which keeps every call strictly longer than nothing.
   bool ends(size_t rule, uint32_t i) const { return i != 0 && automata_[rule].accepting(i); }
 
-  /// cost_ and depth_: Knuth's generalisation of Dijkstra's algorithm to grammars. A state is settled from the
-  /// cheapest way through settled states; a call waits until both the called rule and what follows are.
+  /// cost_ and depth_: Knuth's generalisation of Dijkstra's algorithm to grammars. A state is settled from
+  /// the cheapest way through settled states; a call waits until both the called rule and what follows are.
   void find_closings() {
     const uint32_t count = first_.back();
     cost_.assign(count, kNever);
@@ -161,9 +165,15 @@ class GrammarCompiler {
     const auto [begin, used_by] = users(uses);
     using Item = std::tuple<uint32_t, uint32_t, uint32_t>;
     std::priority_queue<Item, std::vector<Item>, std::greater<>> queue;
+    std::vector<std::pair<uint32_t, uint32_t>> best(count, {kNever, 0});  // offered so far
+    const auto offer = [&](uint32_t cost, uint32_t depth, uint32_t state) {
+      if (std::pair(cost, depth) >= best[state]) return;
+      best[state] = {cost, depth};
+      queue.emplace(cost, depth, state);
+    };
     for (size_t rule = 0; rule < automata_.size(); ++rule) {
       for (uint32_t i = 0; i < automata_[rule].size(); ++i) {
-        if (ends(rule, i)) queue.emplace(0, 0, first_[rule] + i);
+        if (ends(rule, i)) offer(0, 0, first_[rule] + i);
       }
     }
     while (!queue.empty()) {
@@ -176,10 +186,10 @@ class GrammarCompiler {
         const Use& use = uses[used_by[u]];
         if (cost_[use.state] != kNever || cost_[use.to] == kNever) continue;
         if (use.start == kNever) {
-          queue.emplace(saturated(cost_[use.to], 1), depth_[use.to], use.state);
+          offer(saturated(cost_[use.to], 1), depth_[use.to], use.state);
         } else if (cost_[use.start] != kNever) {
-          queue.emplace(saturated(cost_[use.start], cost_[use.to]),
-                        std::max(depth_[use.start] + 1, depth_[use.to]), use.state);
+          offer(saturated(cost_[use.start], cost_[use.to]), std::max(depth_[use.start] + 1, depth_[use.to]),
+                use.state);
         }
       }
     }
@@ -210,6 +220,22 @@ class GrammarCompiler {
     return static_cast<uint32_t>(std::min<uint64_t>(uint64_t{a} + b, kNever - 2));
   }
 
+  static uint8_t stays_over(const Grammar& grammar, uint32_t edges_begin, uint32_t state) {
+    uint8_t changes = 0;  // kinds of which a byte leads elsewhere or nowhere
+    uint32_t next = 0;
+    bool any = false;
+    for (uint32_t e = edges_begin; e < grammar.edges_.size(); ++e) {
+      const ByteEdge& edge = grammar.edges_[e];
+      if (edge.to != state) continue;
+      any = true;
+      for (; next < edge.low; ++next) changes |= grammar::byte_kind(static_cast<uint8_t>(next));
+      next = edge.high + 1u;
+    }
+    if (!any) return 0;
+    for (; next < 256; ++next) changes |= grammar::byte_kind(static_cast<uint8_t>(next));
+    return static_cast<uint8_t>(~changes);
+  }
+
   /// The rules one after another, without what leads nowhere.
   void assemble() {
     grammar_.reset(new Grammar());
@@ -236,8 +262,9 @@ class GrammarCompiler {
         }
         const bool no_edges = out.edges_.size() == state.edges_begin;
         const bool no_calls = out.calls_.size() == state.calls_begin;
-        state.plain = !state.accepting && no_calls;
+        state.calling = !no_calls;
         state.last = state.accepting && no_edges && no_calls;
+        if (no_calls) state.stays_over = stays_over(out, state.edges_begin, base + i);
         out.states_.push_back(state);
       }
       automata_[rule] = {};
@@ -307,7 +334,7 @@ class GrammarCompiler {
   std::vector<uint32_t> index_;  // of RuleSet to ours
   std::vector<const Expr*> bodies_;
   std::vector<std::string> names_;
-  std::vector<uint32_t> numbers_ = {0};             // in the RuleSet; the root has none
+  std::vector<uint32_t> numbers_ = {0};  // in the RuleSet; the root has none
   std::vector<std::vector<uint32_t>> callers_ = {{}};
   std::vector<uint8_t> nullable_;  // by RuleSet's numbers
   bool root_nullable_ = false;

@@ -37,8 +37,9 @@ class Grammar {
     uint32_t closing_cost = 0;   // bytes of the shortest way to the end of this rule
     uint32_t closing_depth = 0;  // nested rules on that way
     bool accepting = false;      // the rule may end here; never set for a rule's start
-    bool plain = false;          // neither accepting nor calling: only bytes lead on
+    bool calling = false;        // a rule may be called here
     bool last = false;           // the rule must end here
+    uint8_t stays_over = 0;  // kinds of bytes (byte_kind) over all of which nothing but this state follows
   };
 
   uint32_t size() const { return static_cast<uint32_t>(states_.size()) - 1; }

@@ -12,6 +12,7 @@ namespace {
 
 constexpr uint32_t kMaxAutomaton = 1 << 17;
 constexpr size_t kBoundedDigits = 15;
+constexpr size_t kMaxFraction = 40;
 constexpr uint32_t kIntegerDigits = 18;
 
 struct Decimal {
@@ -48,7 +49,9 @@ ExprPtr whole(uint32_t min, uint32_t max) {  // digits without a leading zero
   return choice(std::move(parts));
 }
 ExprPtr any_unsigned() { return sequence({whole(1, Expr::kUnbounded), any_fraction()}); }
-ExprPtr nonzero_tail() { return sequence({repeat(literal("0"), 0, Expr::kUnbounded), digit('1', '9'), any_digits()}); }
+ExprPtr nonzero_tail() {
+  return sequence({repeat(literal("0"), 0, Expr::kUnbounded), digit('1', '9'), any_digits()});
+}
 
 /// What may follow the digits of `d.whole` so that the whole is at least, or at most, d.
 ExprPtr fraction_beside(const Decimal& d, bool at_least, bool exclusive) {
@@ -88,7 +91,8 @@ ExprPtr unsigned_beside(const Decimal& d, bool at_least, bool exclusive) {
     const char c = d.whole[i];
     const char least = i == 0 && length > 1 ? '1' : '0';
     if (at_least ? c == '9' : c == least) continue;
-    const ExprPtr other = at_least ? digit(static_cast<char>(c + 1), '9') : digit(least, static_cast<char>(c - 1));
+    const ExprPtr other =
+        at_least ? digit(static_cast<char>(c + 1), '9') : digit(least, static_cast<char>(c - 1));
     const uint32_t rest = length - 1 - i;
     parts.push_back(sequence({literal(d.whole.substr(0, i)), other, digits(rest, rest), any_fraction()}));
   }
@@ -106,9 +110,11 @@ ExprPtr beside(const NumberBounds::Bound& bound, bool at_least) {
   parts.push_back(d.negative ? sequence({minus, with_sign}) : with_sign);
   if (at_least && d.negative) parts.push_back(any_unsigned());
   if (!at_least && !d.negative) {
-    parts.push_back(sequence({minus, d.zero() && bound.exclusive ? unsigned_beside(d, true, true) : any_unsigned()}));
+    parts.push_back(
+        sequence({minus, d.zero() && bound.exclusive ? unsigned_beside(d, true, true) : any_unsigned()}));
   }
-  if (at_least && d.zero() && !bound.exclusive) parts.push_back(sequence({minus, unsigned_beside(d, false, false)}));
+  if (at_least && d.zero() && !bound.exclusive)
+    parts.push_back(sequence({minus, unsigned_beside(d, false, false)}));
   return choice(std::move(parts));
 }
 
@@ -178,7 +184,8 @@ ExprPtr written_form(const NumberBounds& bounds) {
   if (bounds.free()) {
     const ExprPtr e = choice({literal("e"), literal("E")});
     const ExprPtr exponent = sequence({e, optional(choice({literal("+"), literal("-")})), digits(1, 2)});
-    return sequence({sign, whole(1, 18), optional(sequence({literal("."), digits(1, 18)})), optional(exponent)});
+    return sequence(
+        {sign, whole(1, 18), optional(sequence({literal("."), digits(1, 18)})), optional(exponent)});
   }
   std::vector<ExprPtr> parts;
   for (uint32_t length = 1; length <= kBoundedDigits; ++length) {
@@ -204,9 +211,12 @@ Result<Dfa> numbers(const NumberBounds& bounds) {
   for (const auto* side : {&bounds.at_least, &bounds.at_most}) {
     for (const NumberBounds::Bound& bound : *side) {
       const Decimal d = parse_decimal(bound.decimal);
-      const size_t most = bounds.integer && d.fraction.empty() ? kIntegerDigits : kBoundedDigits;
-      if (d.whole.size() + d.fraction.size() > most) {
-        return fail(ErrorCode::kUnsupported, "bound ", bound.decimal, " has more than ", most, " digits");
+      const size_t most = bounds.integer ? kIntegerDigits : kBoundedDigits;
+      // Of fraction any number may be there: a double whose shortest decimal is longer than 15 digits is not
+      // what a shorter one is read as, so the order of both is the same.
+      if (d.whole.size() > most || d.fraction.size() > kMaxFraction) {
+        return fail(ErrorCode::kUnsupported, "bound ", bound.decimal, " has more than ", most,
+                    " digits before the point or ", kMaxFraction, " behind it");
       }
     }
   }
@@ -215,13 +225,18 @@ Result<Dfa> numbers(const NumberBounds& bounds) {
   return language;
 }
 
-Result<bool> obeys(const NumberBounds& bounds, std::string_view decimal) {
-  const Decimal d = parse_decimal(decimal);
-  if (bounds.integer && !d.fraction.empty()) return false;
+Result<Dfa> all_numbers(const NumberBounds& bounds) {
   const ExprPtr sign = optional(literal("-"));
-  HEARTH_ASSIGN(Dfa language, to_dfa(*sequence({sign, any_unsigned()}), {}));
+  const ExprPtr number = bounds.integer ? whole(1, Expr::kUnbounded) : any_unsigned();
+  HEARTH_ASSIGN(Dfa language, to_dfa(*sequence({sign, number}), {}));
   HEARTH_RETURN_IF_ERROR(narrow_to_bounds(language, bounds));
-  return language.matches(concat(d.negative ? "-" : "", d.whole, d.fraction.empty() ? "" : ".", d.fraction));
+  return language;
+}
+
+bool in_language(const Dfa& all_numbers, std::string_view decimal) {
+  const Decimal d = parse_decimal(decimal);
+  return all_numbers.matches(
+      concat(d.negative ? "-" : "", d.whole, d.fraction.empty() ? "" : ".", d.fraction));
 }
 
 }  // namespace hearth::text::grammar

@@ -42,11 +42,13 @@ struct NumberBounds {
 /// The shortest decimal without exponent of a JSON number that reads back as it.
 std::string decimal_of(const io::Json& number);
 /// Numbers as they are written: integers of up to 18 digits without fraction or exponent; numbers of up to 18
-/// digits, 18 of fraction, and an exponent of two digits; bounded numbers without exponent and of 15 digits in
-/// all, few enough that decimals and the doubles they are read as order alike. Errors: kUnsupported for a
+/// digits, 18 of fraction, and an exponent of two digits; bounded numbers without exponent and of 15 digits
+/// in all, few enough that decimals and the doubles they are read as order alike. Errors: kUnsupported for a
 /// multiple or bound with too many digits.
 Result<Dfa> numbers(const NumberBounds& bounds);
-/// Whether a decimal obeys the bounds, however many digits it has.
-Result<bool> obeys(const NumberBounds& bounds, std::string_view decimal);
+/// All decimals within the bounds, however many digits they have: for in_language.
+Result<Dfa> all_numbers(const NumberBounds& bounds);
+/// Whether a decimal is in a language of all_numbers.
+bool in_language(const Dfa& all_numbers, std::string_view decimal);
 
 }  // namespace hearth::text::grammar

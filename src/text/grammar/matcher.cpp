@@ -19,12 +19,14 @@ GrammarMatcher::GrammarMatcher(std::shared_ptr<const GrammarMasks> masks) : mask
 }
 
 void GrammarMatcher::fill_mask(std::span<uint64_t> mask) {
+  HEARTH_CHECK(mask.size() >= masks_->trie().mask_words());
   std::ranges::fill(mask, 0);
   if (finished_) return;
   for (const Config& config : now_.configs) masks_->add_tokens(arena_, config, mask);
   if (!now_.ended) return;
   for (const TokenId id : masks_->trie().end_tokens()) {
-    if (id >= 0 && id < masks_->trie().vocab_size()) mask[static_cast<size_t>(id) / 64] |= uint64_t{1} << (id % 64);
+    if (id >= 0 && id < masks_->trie().vocab_size())
+      mask[static_cast<size_t>(id) / 64] |= uint64_t{1} << (id % 64);
   }
 }
 
@@ -79,7 +81,7 @@ bool GrammarMatcher::advance_separately(std::string_view bytes) {
     result.ended |= next_.ended;
     for (const Config& reached : next_.configs) {
       if (result.configs.size() >= kMaxConfigs) break;
-      if (std::ranges::find(result.configs, reached) == result.configs.end()) result.configs.push_back(reached);
+      result.insert(reached);
     }
   }
   next_ = std::move(result);
@@ -131,7 +133,8 @@ uint64_t GrammarMatcher::closing_length() const {
   if (finished_ || now_.ended) return 0;
   uint64_t best = UINT64_MAX;
   for (const Config& config : now_.configs) {
-    best = std::min(best, masks_->grammar().state(config.state).closing_cost + arena_[config.node].closing_cost);
+    best =
+        std::min(best, masks_->grammar().state(config.state).closing_cost + arena_[config.node].closing_cost);
   }
   return best;
 }
