@@ -1,0 +1,80 @@
+// Which tokens may come next, computed once per automaton state and shared by all answers of one grammar and
+// vocabulary. A token is judged by a walk of the vocabulary's trie; what stays within the rules opened since
+// the state depends on the state alone and is kept with it, what leaves the rule depends on the stack and is
+// kept by (state, stack). Thread-safe without locks: entries are published once and live as long as the cache.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "text/grammar/grammar.h"
+#include "text/grammar/stacks.h"
+#include "text/grammar/vocabulary_trie.h"
+
+namespace hearth::text {
+
+class GrammarMasks {
+ public:
+  /// Entries are kept until they take `max_cache_bytes`; later ones are computed each time.
+  GrammarMasks(std::shared_ptr<const Grammar> grammar, std::shared_ptr<const VocabularyTrie> trie,
+               size_t max_cache_bytes = size_t{64} << 20);
+  ~GrammarMasks();
+  GrammarMasks(const GrammarMasks&) = delete;
+  GrammarMasks& operator=(const GrammarMasks&) = delete;
+
+  const Grammar& grammar() const { return *grammar_; }
+  const VocabularyTrie& trie() const { return *trie_; }
+  size_t cache_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
+
+  /// Adds to `mask` the bits of the tokens that may follow `config`, whose stack is in `arena` (which grows
+  /// meanwhile and is restored).
+  void add_tokens(grammar::StackArena& arena, grammar::Config config, std::span<uint64_t> mask) const;
+
+ private:
+  /// Tokens as bits where there are many, as ids where there are few.
+  struct TokenSet {
+    std::vector<uint64_t> bits;
+    std::vector<TokenId> ids;
+    void add_to(std::span<uint64_t> mask) const;
+    size_t bytes() const { return bits.size() * sizeof(uint64_t) + ids.size() * sizeof(TokenId); }
+  };
+  /// From one state above an unknown stack.
+  struct StateMask {
+    TokenSet tokens;
+    std::vector<uint32_t> leaves;  // trie nodes with children at which the state's rule may have ended
+    uint32_t max_depth = 0;        // of stacks seen, with what they need to close
+  };
+  /// The tokens that go on below StateMask::leaves.
+  struct StackMask {
+    uint64_t hash = 0;
+    uint32_t state = 0;
+    std::vector<uint32_t> stack;  // states to return to, top first
+    std::vector<TokenId> ids;
+  };
+  struct Scratch;
+  static Scratch& scratch();
+
+  const StateMask& state_mask(uint32_t state, Scratch& scratch) const;
+  void compute_state_mask(uint32_t state, Scratch& scratch) const;
+  void add_leaving(grammar::StackArena& arena, grammar::Config config, const StateMask& state_mask,
+                   Scratch& scratch, std::span<uint64_t> mask) const;
+  void keep_stack_mask(const grammar::StackArena& arena, grammar::Config config, uint64_t hash,
+                       const std::vector<TokenId>& ids) const;
+  /// Walks the trie below `node` from scratch.sets[0]; accepted tokens go to scratch.ids, inner nodes at which
+  /// the bottom was left to scratch.leaves.
+  void walk(grammar::StackArena& arena, uint32_t node, Scratch& scratch) const;
+  TokenSet make_set(const std::vector<TokenId>& ids) const;
+  bool reserve_bytes(size_t bytes) const;
+
+  std::shared_ptr<const Grammar> grammar_;
+  std::shared_ptr<const VocabularyTrie> trie_;
+  const size_t max_bytes_;
+  mutable std::atomic<size_t> used_bytes_ = 0;
+  mutable std::vector<std::atomic<const StateMask*>> by_state_;
+  mutable std::vector<std::atomic<const StackMask*>> by_stack_;
+};
+
+}  // namespace hearth::text
