@@ -44,29 +44,37 @@ class GrammarCompiler {
 
   /// bodies_[0] is the root; the others are the rules it reaches, numbered by index_.
   Status reach_rules() {
-    std::vector<const Expr*> work = {bodies_[0]};
+    std::vector<const Expr*> work;
     std::vector<uint32_t> called;
-    while (!work.empty()) {
-      const Expr& expr = *work.back();
-      work.pop_back();
+    for (uint32_t caller = 0; caller < bodies_.size(); ++caller) {
       called.clear();
-      if (expr.kind == Expr::Kind::kRule) called.push_back(expr.rule);
-      if (expr.kind == Expr::Kind::kDfa) {
-        for (uint32_t i = 0; i < expr.dfa->size(); ++i) {
-          for (const CallEdge& call : expr.dfa->calls(i)) called.push_back(call.rule);
+      work.assign(1, bodies_[caller]);
+      while (!work.empty()) {
+        const Expr& expr = *work.back();
+        work.pop_back();
+        if (expr.kind == Expr::Kind::kRule) called.push_back(expr.rule);
+        if (expr.kind == Expr::Kind::kDfa) {
+          for (uint32_t i = 0; i < expr.dfa->size(); ++i) {
+            for (const CallEdge& call : expr.dfa->calls(i)) called.push_back(call.rule);
+          }
         }
+        for (const ExprPtr& part : expr.parts) work.push_back(part.get());
       }
-      for (const ExprPtr& part : expr.parts) work.push_back(part.get());
+      std::ranges::sort(called);
+      called.erase(std::unique(called.begin(), called.end()), called.end());
       for (const uint32_t rule : called) {
         if (rule >= rules_.size() || rules_.body(rule) == nullptr) {
-          return fail(ErrorCode::kUsage, "rule ", rule < rules_.size() ? rules_.name(rule) : "?",
+          return fail(ErrorCode::kUsage, "rule ", rule < rules_.size() ? rules_.name(rule) : std::string("?"),
                       " is used but not defined");
         }
-        if (index_[rule] != kUnreached) continue;
-        index_[rule] = static_cast<uint32_t>(bodies_.size());
-        bodies_.push_back(rules_.body(rule).get());
-        names_.push_back(rules_.name(rule));
-        work.push_back(rules_.body(rule).get());
+        if (index_[rule] == kUnreached) {
+          index_[rule] = static_cast<uint32_t>(bodies_.size());
+          bodies_.push_back(rules_.body(rule).get());
+          names_.push_back(rules_.name(rule));
+          callers_.emplace_back();
+          numbers_.push_back(rule);
+        }
+        callers_[index_[rule]].push_back(caller);
       }
     }
     return {};
@@ -74,14 +82,15 @@ class GrammarCompiler {
 
   void find_nullable() {
     nullable_.assign(rules_.size(), 0);
-    for (bool changed = true; changed;) {
-      changed = false;
-      for (uint32_t rule = 0; rule < rules_.size(); ++rule) {
-        if (index_[rule] == kUnreached || nullable_[rule] != 0) continue;
-        if (grammar::nullable(*rules_.body(rule), nullable_)) {
-          nullable_[rule] = 1;
-          changed = true;
-        }
+    std::vector<uint32_t> work;
+    for (uint32_t i = 1; i < bodies_.size(); ++i) work.push_back(i);
+    while (!work.empty()) {
+      const uint32_t i = work.back();
+      work.pop_back();
+      if (nullable_[numbers_[i]] != 0 || !grammar::nullable(*bodies_[i], nullable_)) continue;
+      nullable_[numbers_[i]] = 1;
+      for (const uint32_t caller : callers_[i]) {
+        if (caller != 0) work.push_back(caller);
       }
     }
     root_nullable_ = grammar::nullable(*bodies_[0], nullable_);
@@ -298,6 +307,8 @@ class GrammarCompiler {
   std::vector<uint32_t> index_;  // of RuleSet to ours
   std::vector<const Expr*> bodies_;
   std::vector<std::string> names_;
+  std::vector<uint32_t> numbers_ = {0};             // in the RuleSet; the root has none
+  std::vector<std::vector<uint32_t>> callers_ = {{}};
   std::vector<uint8_t> nullable_;  // by RuleSet's numbers
   bool root_nullable_ = false;
   std::vector<Dfa> automata_;
