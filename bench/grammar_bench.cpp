@@ -69,7 +69,7 @@ const std::vector<Example> kExamples = {
     {"person", kPerson, kPersonAnswer},     {"bounded", kBounded, kBoundedAnswer}, {"tree", kTree, kTreeAnswer},
     {"optional", kOptional, kOptionalAnswer}, {"any", "true", kTreeAnswer},          {"tools", "", kTools}};
 
-Result<std::shared_ptr<const Grammar>> compile(const Example& example) {
+Result<std::shared_ptr<const text::Grammar>> compile(const Example& example) {
   using namespace text;
   RuleSet rules;
   HEARTH_ASSIGN(const io::Json schema, io::parse_json(example.schema.empty() ? kToolSchema : example.schema, "schema"));
