@@ -12,6 +12,7 @@ namespace {
 
 constexpr uint32_t kMaxAutomaton = 1 << 17;
 constexpr size_t kBoundedDigits = 15;
+constexpr size_t kMaxFraction = 40;
 constexpr uint32_t kIntegerDigits = 18;
 
 struct Decimal {
@@ -204,9 +205,12 @@ Result<Dfa> numbers(const NumberBounds& bounds) {
   for (const auto* side : {&bounds.at_least, &bounds.at_most}) {
     for (const NumberBounds::Bound& bound : *side) {
       const Decimal d = parse_decimal(bound.decimal);
-      const size_t most = bounds.integer && d.fraction.empty() ? kIntegerDigits : kBoundedDigits;
-      if (d.whole.size() + d.fraction.size() > most) {
-        return fail(ErrorCode::kUnsupported, "bound ", bound.decimal, " has more than ", most, " digits");
+      const size_t most = bounds.integer ? kIntegerDigits : kBoundedDigits;
+      // Of fraction any number may be there: a double whose shortest decimal is longer than 15 digits is not
+      // what a shorter one is read as, so the order of both is the same.
+      if (d.whole.size() > most || d.fraction.size() > kMaxFraction) {
+        return fail(ErrorCode::kUnsupported, "bound ", bound.decimal, " has more than ", most,
+                    " digits before the point or ", kMaxFraction, " behind it");
       }
     }
   }
