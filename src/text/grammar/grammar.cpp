@@ -161,9 +161,15 @@ class GrammarCompiler {
     const auto [begin, used_by] = users(uses);
     using Item = std::tuple<uint32_t, uint32_t, uint32_t>;
     std::priority_queue<Item, std::vector<Item>, std::greater<>> queue;
+    std::vector<std::pair<uint32_t, uint32_t>> best(count, {kNever, 0});  // offered so far
+    const auto offer = [&](uint32_t cost, uint32_t depth, uint32_t state) {
+      if (std::pair(cost, depth) >= best[state]) return;
+      best[state] = {cost, depth};
+      queue.emplace(cost, depth, state);
+    };
     for (size_t rule = 0; rule < automata_.size(); ++rule) {
       for (uint32_t i = 0; i < automata_[rule].size(); ++i) {
-        if (ends(rule, i)) queue.emplace(0, 0, first_[rule] + i);
+        if (ends(rule, i)) offer(0, 0, first_[rule] + i);
       }
     }
     while (!queue.empty()) {
@@ -176,10 +182,10 @@ class GrammarCompiler {
         const Use& use = uses[used_by[u]];
         if (cost_[use.state] != kNever || cost_[use.to] == kNever) continue;
         if (use.start == kNever) {
-          queue.emplace(saturated(cost_[use.to], 1), depth_[use.to], use.state);
+          offer(saturated(cost_[use.to], 1), depth_[use.to], use.state);
         } else if (cost_[use.start] != kNever) {
-          queue.emplace(saturated(cost_[use.start], cost_[use.to]),
-                        std::max(depth_[use.start] + 1, depth_[use.to]), use.state);
+          offer(saturated(cost_[use.start], cost_[use.to]), std::max(depth_[use.start] + 1, depth_[use.to]),
+                use.state);
         }
       }
     }
@@ -236,7 +242,7 @@ class GrammarCompiler {
         }
         const bool no_edges = out.edges_.size() == state.edges_begin;
         const bool no_calls = out.calls_.size() == state.calls_begin;
-        state.plain = !state.accepting && no_calls;
+        state.calling = !no_calls;
         state.last = state.accepting && no_edges && no_calls;
         out.states_.push_back(state);
       }

@@ -37,7 +37,7 @@ class Grammar {
     uint32_t closing_cost = 0;   // bytes of the shortest way to the end of this rule
     uint32_t closing_depth = 0;  // nested rules on that way
     bool accepting = false;      // the rule may end here; never set for a rule's start
-    bool plain = false;          // neither accepting nor calling: only bytes lead on
+    bool calling = false;        // a rule may be called here
     bool last = false;           // the rule must end here
   };
 

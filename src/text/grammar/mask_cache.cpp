@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "text/grammar/mask_scratch.h"
+
 namespace hearth::text {
 
 using grammar::Config;
@@ -19,17 +21,11 @@ uint64_t hash_of(const StackArena& arena, Config config) {
   return hash ^ hash >> 32;
 }
 
-}  // namespace
+void set_bits(const std::vector<TokenId>& ids, std::span<uint64_t> mask) {
+  for (const TokenId id : ids) mask[static_cast<size_t>(id) / 64] |= uint64_t{1} << (id % 64);
+}
 
-/// Of one thread, so that a warm walk allocates nothing.
-struct GrammarMasks::Scratch {
-  std::vector<ConfigSet> sets = std::vector<ConfigSet>(1);  // by depth below where the walk began
-  std::vector<TokenId> ids;
-  std::vector<uint32_t> leaves;
-  uint32_t max_depth = 0;
-  StackArena arena;  // above the unknown stack
-  StateMask uncached;
-};
+}  // namespace
 
 GrammarMasks::Scratch& GrammarMasks::scratch() {
   thread_local Scratch scratch;
@@ -42,27 +38,18 @@ GrammarMasks::GrammarMasks(std::shared_ptr<const Grammar> grammar, std::shared_p
       trie_(std::move(trie)),
       max_bytes_(max_cache_bytes),
       by_state_(grammar_->size()),
-      by_stack_(kStackSlots) {}
+      by_stack_(kStackSlots) {
+  for (auto& example : examples_) example.store(kNone, std::memory_order_relaxed);
+}
 
 GrammarMasks::~GrammarMasks() {
   for (const auto& entry : by_state_) delete entry.load();
   for (const auto& entry : by_stack_) delete entry.load();
 }
 
-void GrammarMasks::TokenSet::add_to(std::span<uint64_t> mask) const {
-  for (size_t i = 0; i < bits.size(); ++i) mask[i] |= bits[i];
-  for (const TokenId id : ids) mask[static_cast<size_t>(id) / 64] |= uint64_t{1} << (id % 64);
-}
-
-GrammarMasks::TokenSet GrammarMasks::make_set(const std::vector<TokenId>& ids) const {
-  TokenSet set;
-  if (ids.size() * sizeof(TokenId) < trie_->mask_words() * sizeof(uint64_t)) {
-    set.ids = ids;
-  } else {
-    set.bits.resize(trie_->mask_words());
-    for (const TokenId id : ids) set.bits[static_cast<size_t>(id) / 64] |= uint64_t{1} << (id % 64);
-  }
-  return set;
+size_t GrammarMasks::StateMask::bytes() const {
+  return sizeof(StateMask) + bits.size() * sizeof(uint64_t) +
+         (ids.size() + removed.size()) * sizeof(TokenId) + leaves.size() * sizeof(uint32_t);
 }
 
 bool GrammarMasks::reserve_bytes(size_t bytes) const {
@@ -73,72 +60,106 @@ bool GrammarMasks::reserve_bytes(size_t bytes) const {
   return true;
 }
 
+bool GrammarMasks::descend(StackArena& arena, size_t depth, uint8_t byte, Scratch& scratch) const {
+  const grammar::StepLimits limits{grammar_->max_depth()};
+  const Level& before = scratch.levels[depth];
+  Level& after = scratch.levels[depth + 1];
+  if (before.state == kNone) {
+    step(*grammar_, arena, limits, before.set, byte, after.set);
+  } else {
+    const uint32_t to = grammar_->next(before.state, byte);
+    if (to == Grammar::kDead) return false;
+    const Grammar::State& state = grammar_->state(to);
+    const uint32_t nested = arena[before.node].depth + state.closing_depth;
+    const bool leaves_frame = state.accepting && before.node != 0;
+    if (!state.calling && !leaves_frame && !state.last && nested <= limits.max_depth) {
+      after.state = to;  // the common case: one configuration leads to one
+      after.node = before.node;
+      after.ended = state.accepting;
+      scratch.max_depth = std::max(scratch.max_depth, nested);
+      return true;
+    }
+    after.set.clear();
+    if (!add_config(*grammar_, arena, limits, {to, before.node}, after.set)) after.set.clear();
+    std::erase_if(after.set.configs, [&](const Config& c) { return grammar_->edges(c.state).empty(); });
+  }
+  after.state = kNone;
+  after.ended = after.set.ended;
+  if (after.set.configs.size() == 1) {
+    after.state = after.set.configs[0].state;
+    after.node = after.set.configs[0].node;
+  }
+  scratch.max_depth = std::max(scratch.max_depth, after.set.max_depth);
+  return after.set.alive();
+}
+
 void GrammarMasks::walk(StackArena& arena, uint32_t node, Scratch& scratch) const {
   const auto nodes = trie_->nodes();
-  const Grammar& grammar = *grammar_;
-  const grammar::StepLimits limits{grammar.max_depth()};
   const uint32_t top = nodes[node].depth;
   const uint32_t end = nodes[node].subtree_end;
-  if (scratch.sets.size() < trie_->max_token_bytes() + 1) scratch.sets.resize(trie_->max_token_bytes() + 1);
+  scratch.make_levels(trie_->max_token_bytes() + 1);
   for (uint32_t i = node + 1; i < end;) {
     const VocabularyTrie::Node& here = nodes[i];
-    const ConfigSet& before = scratch.sets[here.depth - top - 1];
-    ConfigSet& after = scratch.sets[here.depth - top];
-    if (before.configs.size() == 1) {  // step() in the common case, without its generality
-      const Config from = before.configs[0];
-      const uint32_t to = grammar.next(from.state, here.byte);
-      if (to == Grammar::kDead) {
-        i = here.subtree_end;
-        continue;
-      }
-      const uint32_t depth = arena[from.node].depth + grammar.state(to).closing_depth;
-      if (grammar.state(to).plain && depth <= limits.max_depth) {
-        after.configs.assign(1, {to, from.node});
-        after.ended = false;
-        after.max_depth = depth;
-      } else {
-        step(grammar, arena, limits, before, here.byte, after);
-      }
-    } else {
-      step(grammar, arena, limits, before, here.byte, after);
-    }
-    if (!after.alive()) {
+    if (!descend(arena, here.depth - top - 1, here.byte, scratch)) {
       i = here.subtree_end;
       continue;
     }
-    scratch.max_depth = std::max(scratch.max_depth, after.max_depth);
-    const auto tokens = trie_->tokens(i);
-    scratch.ids.insert(scratch.ids.end(), tokens.begin(), tokens.end());
+    for (const TokenId id : trie_->tokens(i)) scratch.ids.push_back(id);
+    const Level& after = scratch.levels[here.depth - top];
     if (after.ended && here.subtree_end > i + 1) scratch.leaves.push_back(i);
-    i = after.configs.empty() ? here.subtree_end : i + 1;
+    i = after.open() ? i + 1 : here.subtree_end;
   }
 }
 
 void GrammarMasks::compute_state_mask(uint32_t state, Scratch& scratch) const {
+  scratch.start({state, 0});
   scratch.arena.truncate(1);
-  scratch.ids.clear();
-  scratch.leaves.clear();
   scratch.max_depth = grammar_->state(state).closing_depth;
-  scratch.sets[0].clear();
-  scratch.sets[0].configs.push_back({state, 0});
+  StateMask& out = scratch.made;
+  out = {};
+  if (compute_from_similar(state, scratch)) return;
+  scratch.start({state, 0});
+  scratch.max_depth = grammar_->state(state).closing_depth;
   walk(scratch.arena, 0, scratch);
-  scratch.uncached.tokens = make_set(scratch.ids);
-  scratch.uncached.leaves.assign(scratch.leaves.begin(), scratch.leaves.end());
-  scratch.uncached.max_depth = scratch.max_depth;
+  if (scratch.ids.size() * sizeof(TokenId) < trie_->mask_words() * sizeof(uint64_t)) {
+    out.ids.assign(scratch.ids.begin(), scratch.ids.end());
+  } else {
+    out.bits.assign(trie_->mask_words(), 0);
+    set_bits(scratch.ids, out.bits);
+  }
+  out.leaves.assign(scratch.leaves.begin(), scratch.leaves.end());
+  out.max_depth = scratch.max_depth;
 }
 
 const GrammarMasks::StateMask& GrammarMasks::state_mask(uint32_t state, Scratch& scratch) const {
   std::atomic<const StateMask*>& slot = by_state_[state];
   if (const StateMask* kept = slot.load(std::memory_order_acquire)) return *kept;
   compute_state_mask(state, scratch);
-  const StateMask& made = scratch.uncached;
-  if (!reserve_bytes(sizeof(StateMask) + made.tokens.bytes() + made.leaves.size() * sizeof(uint32_t))) {
-    return made;
-  }
+  const StateMask& made = scratch.made;
+  if (!reserve_bytes(made.bytes())) return made;
   auto entry = std::make_unique<StateMask>(made);
   const StateMask* expected = nullptr;
   if (!slot.compare_exchange_strong(expected, entry.get(), std::memory_order_acq_rel)) return *expected;
+  if (!made.bits.empty()) {
+    examples_[next_example_.fetch_add(1, std::memory_order_relaxed) % kExamples].store(
+        state, std::memory_order_release);
+  }
   return *entry.release();
+}
+
+void GrammarMasks::add_state_tokens(const StateMask& state_mask, Scratch& scratch, std::span<uint64_t> mask) const {
+  if (state_mask.base != nullptr) {
+    // Bits that other configurations have set stay, also where this one's base is wrong.
+    scratch.kept.clear();
+    for (const TokenId id : state_mask.removed) {
+      if ((mask[static_cast<size_t>(id) / 64] >> (id % 64) & 1) != 0) scratch.kept.push_back(id);
+    }
+    for (size_t i = 0; i < state_mask.base->bits.size(); ++i) mask[i] |= state_mask.base->bits[i];
+    for (const TokenId id : state_mask.removed) mask[static_cast<size_t>(id) / 64] &= ~(uint64_t{1} << (id % 64));
+    set_bits(scratch.kept, mask);
+  }
+  for (size_t i = 0; i < state_mask.bits.size(); ++i) mask[i] |= state_mask.bits[i];
+  set_bits(state_mask.ids, mask);
 }
 
 void GrammarMasks::keep_stack_mask(const StackArena& arena, Config config, uint64_t hash,
@@ -177,18 +198,20 @@ void GrammarMasks::add_leaving(StackArena& arena, Config config, const StateMask
     const StackMask* entry = by_stack_[(hash + i) % kStackSlots].load(std::memory_order_acquire);
     if (entry == nullptr) break;
     if (entry->hash != hash || entry->state != config.state || !same_stack(*entry)) continue;
-    for (const TokenId id : entry->ids) mask[static_cast<size_t>(id) / 64] |= uint64_t{1} << (id % 64);
+    set_bits(entry->ids, mask);
     return;
   }
   const uint32_t mark = arena.size();
   const StackArena::Node frame = arena[config.node];
-  scratch.ids.clear();
-  scratch.sets[0].clear();
-  if (add_config(*grammar_, arena, {grammar_->max_depth()}, {frame.ret, frame.parent}, scratch.sets[0])) {
+  scratch.start({0, 0});
+  ConfigSet& set = scratch.levels[0].set;
+  set.clear();
+  if (add_config(*grammar_, arena, {grammar_->max_depth()}, {frame.ret, frame.parent}, set)) {
+    scratch.levels[0].state = kNone;
     for (const uint32_t leaf : state_mask.leaves) walk(arena, leaf, scratch);
   }
   arena.truncate(mark);
-  for (const TokenId id : scratch.ids) mask[static_cast<size_t>(id) / 64] |= uint64_t{1} << (id % 64);
+  set_bits(scratch.ids, mask);
   keep_stack_mask(arena, config, hash, scratch.ids);
 }
 
@@ -199,16 +222,13 @@ void GrammarMasks::add_tokens(StackArena& arena, Config config, std::span<uint64
   if (arena[config.node].depth + known.max_depth > grammar_->max_depth()) {
     // Near the depth limit what the state alone would allow may not fit any more: look at this very stack.
     const uint32_t mark = arena.size();
-    scratch.ids.clear();
-    scratch.leaves.clear();
-    scratch.sets[0].clear();
-    scratch.sets[0].configs.push_back(config);
+    scratch.start(config);
     walk(arena, 0, scratch);
     arena.truncate(mark);
-    make_set(scratch.ids).add_to(mask);
+    set_bits(scratch.ids, mask);
     return;
   }
-  known.tokens.add_to(mask);
+  add_state_tokens(known, scratch, mask);
   if (!known.leaves.empty() && config.node != 0) add_leaving(arena, config, known, scratch, mask);
 }
 

@@ -38,7 +38,7 @@ bool add_config(const Grammar& grammar, StackArena& arena, const StepLimits& lim
   out.max_depth = std::max(out.max_depth, depth);
   if (out.configs.size() >= limits.max_configs) return false;
   out.configs.push_back(config);
-  if (state.plain) return true;
+  if (!state.accepting && !state.calling) return true;
   for (const CallEdge& call : grammar.calls(config.state)) {
     uint32_t node = config.node;
     if (!grammar.state(call.to).last) {  // a call at the very end of a rule returns to where that would

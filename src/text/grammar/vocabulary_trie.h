@@ -23,9 +23,10 @@ class VocabularyTrie {
   VocabularyTrie(std::vector<std::string> tokens, std::vector<TokenId> end_tokens);
 
   struct Node {
-    uint32_t subtree_end = 0;  // first node after this one's descendants
+    uint32_t subtree_end = 0;   // first node after this one's descendants
     uint32_t tokens_begin = 0;  // into tokens(); ends where the next node's begin
-    uint16_t depth = 0;        // bytes from the root
+    uint16_t depth = 0;         // bytes from the root
+    uint16_t deepest = 0;       // of the subtree
     uint8_t byte = 0;
   };
   /// Node 0 is the root; one more node ends the last one's tokens.
@@ -33,6 +34,10 @@ class VocabularyTrie {
   uint32_t node_count() const { return static_cast<uint32_t>(nodes_.size()) - 1; }
   std::span<const TokenId> tokens(uint32_t node) const {
     return {tokens_.data() + nodes_[node].tokens_begin, tokens_.data() + nodes_[node + 1].tokens_begin};
+  }
+  /// Of the nodes from `first` to before `end`.
+  std::span<const TokenId> tokens_between(uint32_t first, uint32_t end) const {
+    return {tokens_.data() + nodes_[first].tokens_begin, tokens_.data() + nodes_[end].tokens_begin};
   }
   int32_t vocab_size() const { return vocab_size_; }
   /// Words of 64 bits in a mask.
