@@ -79,7 +79,7 @@ bool GrammarMatcher::advance_separately(std::string_view bytes) {
     result.ended |= next_.ended;
     for (const Config& reached : next_.configs) {
       if (result.configs.size() >= kMaxConfigs) break;
-      if (std::ranges::find(result.configs, reached) == result.configs.end()) result.configs.push_back(reached);
+      result.insert(reached);
     }
   }
   next_ = std::move(result);

@@ -2,6 +2,7 @@
 #include "text/grammar/stacks.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace hearth::text::grammar {
 
@@ -29,15 +30,37 @@ void StackArena::truncate(uint32_t size) {
   }
 }
 
+bool ConfigSet::insert(Config config) {
+  constexpr size_t kFew = 12;
+  if (configs.size() < kFew) {
+    if (std::ranges::find(configs, config) != configs.end()) return false;
+    configs.push_back(config);
+    return true;
+  }
+  const auto slot_of = [&](Config c) -> uint32_t& {
+    size_t slot = (c.state * 0x9E3779B1u ^ c.node * 0x85EBCA77u) & (table_.size() - 1);
+    while (table_[slot] != 0 && configs[table_[slot] - 1] != c) slot = (slot + 1) & (table_.size() - 1);
+    return table_[slot];
+  };
+  if (configs.size() == kFew || configs.size() * 2 >= table_.size()) {
+    table_.assign(std::bit_ceil(configs.size() * 4), 0);
+    for (uint32_t i = 0; i < configs.size(); ++i) slot_of(configs[i]) = i + 1;
+  }
+  uint32_t& slot = slot_of(config);
+  if (slot != 0) return false;
+  configs.push_back(config);
+  slot = static_cast<uint32_t>(configs.size());
+  return true;
+}
+
 bool add_config(const Grammar& grammar, StackArena& arena, const StepLimits& limits, Config config,
                 ConfigSet& out) {
   const Grammar::State& state = grammar.state(config.state);
   const uint32_t depth = arena[config.node].depth + state.closing_depth;
   if (depth > limits.max_depth) return true;
-  if (std::ranges::find(out.configs, config) != out.configs.end()) return true;
+  if (!out.insert(config)) return true;
   out.max_depth = std::max(out.max_depth, depth);
-  if (out.configs.size() >= limits.max_configs) return false;
-  out.configs.push_back(config);
+  if (out.configs.size() > limits.max_configs) return false;
   if (!state.accepting && !state.calling) return true;
   for (const CallEdge& call : grammar.calls(config.state)) {
     uint32_t node = config.node;

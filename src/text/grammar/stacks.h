@@ -49,11 +49,16 @@ struct ConfigSet {
   uint32_t max_depth = 0;  // of any stack here, with what its closing needs
 
   bool alive() const { return ended || !configs.empty(); }
+  /// False if it was there.
+  bool insert(Config config);
   void clear() {
     configs.clear();
     ended = false;
     max_depth = 0;
   }
+
+ private:
+  std::vector<uint32_t> table_;  // where there are many: hashed, index into configs plus 1
 };
 
 /// More configurations than this are not followed while making masks; what would need them is not offered.
