@@ -219,13 +219,17 @@ Result<Dfa> numbers(const NumberBounds& bounds) {
   return language;
 }
 
-Result<bool> obeys(const NumberBounds& bounds, std::string_view decimal) {
-  const Decimal d = parse_decimal(decimal);
-  if (bounds.integer && !d.fraction.empty()) return false;
+Result<Dfa> all_numbers(const NumberBounds& bounds) {
   const ExprPtr sign = optional(literal("-"));
-  HEARTH_ASSIGN(Dfa language, to_dfa(*sequence({sign, any_unsigned()}), {}));
+  const ExprPtr number = bounds.integer ? whole(1, Expr::kUnbounded) : any_unsigned();
+  HEARTH_ASSIGN(Dfa language, to_dfa(*sequence({sign, number}), {}));
   HEARTH_RETURN_IF_ERROR(narrow_to_bounds(language, bounds));
-  return language.matches(concat(d.negative ? "-" : "", d.whole, d.fraction.empty() ? "" : ".", d.fraction));
+  return language;
+}
+
+bool in_language(const Dfa& all_numbers, std::string_view decimal) {
+  const Decimal d = parse_decimal(decimal);
+  return all_numbers.matches(concat(d.negative ? "-" : "", d.whole, d.fraction.empty() ? "" : ".", d.fraction));
 }
 
 }  // namespace hearth::text::grammar

@@ -176,7 +176,7 @@ Result<ExprPtr> SchemaCompiler::alternative(const Alternative& parts) {
   std::vector<ExprPtr> out;
   if (values) {
     for (const io::Json& value : *values) {
-      HEARTH_ASSIGN(const bool valid, conforms_to(value, parts, 0));
+      HEARTH_ASSIGN(const bool valid, conforms_otherwise(value, parts, 0));
       if (valid) out.push_back(fixed(value));
     }
     return choice(std::move(out));
@@ -230,68 +230,90 @@ Result<NumberBounds> SchemaCompiler::bounds(const Alternative& parts, bool integ
   return out;
 }
 
-Result<ExprPtr> SchemaCompiler::numbers_of(const Alternative& parts, bool integer) {
-  HEARTH_ASSIGN(const NumberBounds limits, bounds(parts, integer));
-  if (!integer && limits.free()) return json_.any_number();
+Result<const Dfa*> SchemaCompiler::known_language(const std::string& key, const Alternative& parts,
+                                                  const std::function<Result<Dfa>()>& make) {
+  const auto it = languages_.find(key);
+  if (it != languages_.end()) return &it->second;
+  Result<Dfa> made = make();
+  if (!made) {
+    const std::string& message = made.error().message;
+    if (message.starts_with("JSON schema ")) return made.error();
+    return fail(made.error().code, "JSON schema ", tree_.place(parts), ": ", message);
+  }
+  return &languages_.emplace(key, std::move(*made)).first->second;
+}
+
+std::string SchemaCompiler::key_of(const NumberBounds& limits) {
   std::string key;
-  key += integer ? "integer" : "number";
+  key += limits.integer ? "integer" : "number";
   for (const auto& bound : limits.at_least) key += concat(bound.exclusive ? " >" : " >=", bound.decimal);
   for (const auto& bound : limits.at_most) key += concat(bound.exclusive ? " <" : " <=", bound.decimal);
   for (const auto& multiple : limits.multiples_of) key += concat(" *", multiple);
+  return key;
+}
+
+Result<ExprPtr> SchemaCompiler::numbers_of(const Alternative& parts, bool integer) {
+  HEARTH_ASSIGN(const NumberBounds limits, bounds(parts, integer));
+  if (!integer && limits.free()) return json_.any_number();
+  const std::string key = key_of(limits);
+  HEARTH_ASSIGN(const Dfa* language, known_language(key, parts, [&] { return numbers(limits); }));
   ExprPtr& made = scalars_[key];
-  if (made == nullptr) {
-    Result<Dfa> language = numbers(limits);
-    if (!language) {
-      return fail(language.error().code, "JSON schema ", tree_.place(parts), ": ",
-                  language.error().message);
-    }
-    made = rules_.add(key, from_dfa(std::move(*language)));
-  }
+  if (made == nullptr) made = rules_.add(key, from_dfa(*language));
   return made;
 }
 
-Result<std::optional<Dfa>> SchemaCompiler::texts(const Alternative& parts, bool with_formats) {
-  HEARTH_ASSIGN(const Range length, range(parts, "minLength", "maxLength"));
-  std::optional<Dfa> out;
-  const auto narrow = [&](const io::Json* part, std::string_view keyword, Result<Dfa> by) -> Status {
-    if (by && out) by = intersect(*out, *by, kMaxTextStates);
-    if (!by) return tree_.error(by.error().code, part, keyword, by.error().message);
-    out = std::move(*by);
-    return {};
-  };
-  if (length.min > 0 || length.max != Expr::kUnbounded) {
-    HEARTH_RETURN_IF_ERROR(narrow(parts[0], "maxLength", texts_of_length(length.min, length.max)));
-  }
-  for (const io::Json* part : parts) {
-    for (const std::string_view keyword : {"pattern", "format"}) {
-      const auto it = part->find(keyword);
-      if (it == part->end() || (keyword == "format" && !with_formats)) continue;
-      if (!it->is_string()) return tree_.error(ErrorCode::kCorrupt, part, keyword, "must be a string");
-      const auto& text = it->get_ref<const std::string&>();
-      Nfa::Limits limits;
-      limits.max_states = kMaxTextStates;
-      limits.max_work = 16 << 20;
-      HEARTH_RETURN_IF_ERROR(narrow(part, keyword, keyword == "format"
-                                                       ? texts_of_format(text)
-                                                       : regex_automaton(text, RegexMatch::kSearch, limits)));
+Result<const Dfa*> SchemaCompiler::texts(const Alternative& parts, bool with_formats) {
+  std::string key = string_key(parts, with_formats);
+  if (key.empty()) return nullptr;
+  return known_language(key, parts, [&]() -> Result<Dfa> {
+    HEARTH_ASSIGN(const Range length, range(parts, "minLength", "maxLength"));
+    std::optional<Dfa> out;
+    const auto narrow = [&](const io::Json* part, std::string_view keyword, Result<Dfa> by) -> Status {
+      if (by && out) by = intersect(*out, *by, kMaxTextStates);
+      if (!by) return tree_.error(by.error().code, part, keyword, by.error().message);
+      out = std::move(*by);
+      return {};
+    };
+    if (length.min > 0 || length.max != Expr::kUnbounded) {
+      HEARTH_RETURN_IF_ERROR(narrow(parts[0], "maxLength", texts_of_length(length.min, length.max)));
     }
-  }
-  return out;
+    for (const io::Json* part : parts) {
+      for (const std::string_view keyword : {"pattern", "format"}) {
+        const auto it = part->find(keyword);
+        if (it == part->end() || (keyword == "format" && !with_formats)) continue;
+        if (!it->is_string()) return tree_.error(ErrorCode::kCorrupt, part, keyword, "must be a string");
+        const auto& text = it->get_ref<const std::string&>();
+        Nfa::Limits limits;
+        limits.max_states = kMaxTextStates;
+        limits.max_work = 4 << 20;
+        HEARTH_RETURN_IF_ERROR(narrow(part, keyword, keyword == "format"
+                                                         ? texts_of_format(text)
+                                                         : regex_automaton(text, RegexMatch::kSearch, limits)));
+      }
+    }
+    if (!out) return texts_of_length(0, Expr::kUnbounded);
+    return std::move(*out);
+  });
 }
 
-Result<ExprPtr> SchemaCompiler::strings(const Alternative& parts) {
-  std::string key("string");
+std::string SchemaCompiler::string_key(const Alternative& parts, bool with_formats) {
+  std::string key;
   for (const io::Json* part : parts) {
     for (const std::string_view keyword : {"minLength", "maxLength", "pattern", "format"}) {
       const auto it = part->find(keyword);
-      if (it != part->end()) key += concat(' ', keyword, ' ', io::dump_json(*it));
+      if (it == part->end() || (keyword == "format" && !with_formats)) continue;
+      key += concat("string ", keyword, ' ', io::dump_json(*it), ' ');
     }
   }
+  return key;
+}
+
+Result<ExprPtr> SchemaCompiler::strings(const Alternative& parts) {
+  HEARTH_ASSIGN(const Dfa* language, texts(parts, true));
+  if (language == nullptr) return json_.any_string();
+  const std::string key = string_key(parts, true);
   ExprPtr& made = scalars_[key];
-  if (made == nullptr) {
-    HEARTH_ASSIGN(const std::optional<Dfa> language, texts(parts, true));
-    made = language ? rules_.add(key, from_dfa(quoted(*language))) : json_.any_string();
-  }
+  if (made == nullptr) made = rules_.add(key, from_dfa(quoted(*language)));
   return made;
 }
 

@@ -174,6 +174,15 @@ TEST(JsonSchema, ManyOptionalProperties) {
   EXPECT_FALSE(accepts(*grammar, R"({"key1":1,"key1":2})"));
 }
 
+TEST(JsonSchema, LargeEnumerations) {
+  io::Json schema = {{"type", "string"}, {"pattern", "^v[0-9]+$"}};
+  for (int i = 0; i < 5000; ++i) schema["enum"].push_back(concat("v", i, i % 2 == 0 ? "" : "!"));
+  const auto grammar = compile_schema(schema);
+  ASSERT_TRUE(grammar.ok()) << grammar.error().message;
+  EXPECT_TRUE(accepts(*grammar, "\"v4998\""));
+  EXPECT_FALSE(accepts(*grammar, "\"v4999!\""));
+}
+
 TEST(JsonSchema, Arrays) {
   check({
       {R"({"type":"array","items":{"type":"integer"},"minItems":1,"maxItems":3})",

@@ -46,7 +46,9 @@ std::string decimal_of(const io::Json& number);
 /// all, few enough that decimals and the doubles they are read as order alike. Errors: kUnsupported for a
 /// multiple or bound with too many digits.
 Result<Dfa> numbers(const NumberBounds& bounds);
-/// Whether a decimal obeys the bounds, however many digits it has.
-Result<bool> obeys(const NumberBounds& bounds, std::string_view decimal);
+/// All decimals within the bounds, however many digits they have: for in_language.
+Result<Dfa> all_numbers(const NumberBounds& bounds);
+/// Whether a decimal is in a language of all_numbers.
+bool in_language(const Dfa& all_numbers, std::string_view decimal);
 
 }  // namespace hearth::text::grammar

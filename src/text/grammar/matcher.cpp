@@ -19,6 +19,7 @@ GrammarMatcher::GrammarMatcher(std::shared_ptr<const GrammarMasks> masks) : mask
 }
 
 void GrammarMatcher::fill_mask(std::span<uint64_t> mask) {
+  HEARTH_CHECK(mask.size() >= masks_->trie().mask_words());
   std::ranges::fill(mask, 0);
   if (finished_) return;
   for (const Config& config : now_.configs) masks_->add_tokens(arena_, config, mask);

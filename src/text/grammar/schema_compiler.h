@@ -3,6 +3,7 @@
 // alternatives exclude each other. Internal to json_schema.h.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -63,7 +64,13 @@ class SchemaCompiler {
   Result<std::optional<std::vector<io::Json>>> candidates(const Alternative& parts);
   Result<ExprPtr> strings(const Alternative& parts);
   Result<ExprPtr> numbers_of(const Alternative& parts, bool integer);
-  Result<std::optional<Dfa>> texts(const Alternative& parts, bool with_formats);
+  /// Decoded texts; nullptr: any.
+  Result<const Dfa*> texts(const Alternative& parts, bool with_formats);
+  /// `make()` once per key.
+  Result<const Dfa*> known_language(const std::string& key, const Alternative& parts,
+                                    const std::function<Result<Dfa>()>& make);
+  static std::string key_of(const NumberBounds& limits);
+  static std::string string_key(const Alternative& parts, bool with_formats);
   Result<NumberBounds> bounds(const Alternative& parts, bool integer) const;
   ExprPtr fixed(const io::Json& value) const;
 
@@ -88,8 +95,11 @@ class SchemaCompiler {
   bool takes_additional(const Alternative& parts) const;
 
   // Judgements (schema_judge.cpp).
+  Status count_work(size_t work);
   Result<bool> conforms(const io::Json& value, const Conjunction& schemas, int depth);
   Result<bool> conforms_to(const io::Json& value, const Alternative& parts, int depth);
+  /// The same, enum and const aside.
+  Result<bool> conforms_otherwise(const io::Json& value, const Alternative& parts, int depth);
   Result<bool> structure_conforms(const io::Json& value, const Alternative& parts, int depth);
   Result<bool> disjoint(const Alternative& a, const Alternative& b, int depth);
   Result<bool> disjoint_schemas(const Conjunction& a, const Conjunction& b, int depth);
@@ -102,7 +112,9 @@ class SchemaCompiler {
   SchemaTree tree_;
   std::map<Conjunction, uint32_t> values_;      // rules made for values
   std::map<std::string, ExprPtr> scalars_;      // and for strings, numbers and keys, by what they say
+  std::map<std::string, Dfa> languages_;        // of scalars, before they are rules
   int nesting_ = 0;
+  uint64_t work_ = 0;
 };
 
 /// Equal as JSON Schema means it: numbers by value, objects whatever their order.

@@ -8,6 +8,7 @@ namespace hearth::text::grammar {
 namespace {
 
 constexpr int kMaxDepth = 16;
+constexpr uint64_t kMaxWork = 4'000'000;  // about nanoseconds times ten
 
 uint8_t type_of(const io::Json& value) {
   if (value.is_null()) return kNull;
@@ -45,25 +46,41 @@ Result<bool> SchemaCompiler::conforms(const io::Json& value, const Conjunction& 
   return false;
 }
 
+Status SchemaCompiler::count_work(size_t work) {
+  if ((work_ += work) <= kMaxWork) return {};
+  return fail(ErrorCode::kTooLarge, "JSON schema: its alternatives and enumerations take too long to compare");
+}
+
 Result<bool> SchemaCompiler::conforms_to(const io::Json& value, const Alternative& parts, int depth) {
+  for (const io::Json* part : parts) {
+    if (const auto fixed = part->find("const"); fixed != part->end() && !same_json(value, *fixed)) return false;
+    const auto list = part->find("enum");
+    if (list == part->end()) continue;
+    HEARTH_RETURN_IF_ERROR(count_work(list->size()));
+    const auto same = [&](const io::Json& other) { return same_json(value, other); };
+    if (std::none_of(list->begin(), list->end(), same)) return false;
+  }
+  return conforms_otherwise(value, parts, depth);
+}
+
+Result<bool> SchemaCompiler::conforms_otherwise(const io::Json& value, const Alternative& parts, int depth) {
+  HEARTH_RETURN_IF_ERROR(count_work(64));
   if (depth > kMaxDepth) {
     return fail(ErrorCode::kTooLarge, "JSON schema: a value of enum or const is nested too deeply");
   }
   HEARTH_ASSIGN(const uint8_t allowed, types(parts));
   const uint8_t type = type_of(value);
   if ((allowed & type) == 0) return false;
-  HEARTH_ASSIGN(const std::optional<std::vector<io::Json>> listed, candidates(parts));
-  if (listed && std::ranges::none_of(*listed, [&](const io::Json& other) { return same_json(value, other); })) {
-    return false;
-  }
   if ((type & (kInteger | kFraction)) != 0) {
     HEARTH_ASSIGN(const NumberBounds limits, bounds(parts, false));
     if (limits.free()) return true;
-    return obeys(limits, decimal_of(value));
+    HEARTH_ASSIGN(const Dfa* language,
+                  known_language("all " + key_of(limits), parts, [&] { return all_numbers(limits); }));
+    return in_language(*language, decimal_of(value));
   }
   if (type == kString) {
-    HEARTH_ASSIGN(const std::optional<Dfa> language, texts(parts, true));
-    return !language || language->matches(value.get_ref<const std::string&>());
+    HEARTH_ASSIGN(const Dfa* language, texts(parts, true));
+    return language == nullptr || language->matches(value.get_ref<const std::string&>());
   }
   return structure_conforms(value, parts, depth);
 }
@@ -108,11 +125,12 @@ Result<bool> SchemaCompiler::disjoint_schemas(const Conjunction& a, const Conjun
 }
 
 Result<bool> SchemaCompiler::disjoint(const Alternative& a, const Alternative& b, int depth) {
+  HEARTH_RETURN_IF_ERROR(count_work(64));
   for (const auto& [one, other] : {std::pair(&a, &b), std::pair(&b, &a)}) {
     HEARTH_ASSIGN(const std::optional<std::vector<io::Json>> values, candidates(*one));
     if (!values) continue;
     for (const io::Json& value : *values) {
-      HEARTH_ASSIGN(const bool valid_here, conforms_to(value, *one, depth));
+      HEARTH_ASSIGN(const bool valid_here, conforms_otherwise(value, *one, depth));
       HEARTH_ASSIGN(const bool valid_there, conforms_to(value, *other, depth));
       if (valid_here && valid_there) return false;
     }
@@ -127,14 +145,14 @@ Result<bool> SchemaCompiler::disjoint(const Alternative& a, const Alternative& b
   if ((common & (kInteger | kFraction)) != 0) {
     for (const Alternative* side : {&a, &b, static_cast<const Alternative*>(&both)}) {
       HEARTH_ASSIGN(const NumberBounds limits, bounds(*side, (common & kFraction) == 0));
-      HEARTH_ASSIGN(const Dfa language, numbers(limits));
+      HEARTH_ASSIGN(const Dfa* language, known_language(key_of(limits), *side, [&] { return numbers(limits); }));
       // A side of which no number can be written may still hold numbers that the other writes.
-      if (language.empty() != (side == &both)) return false;
+      if (language->empty() != (side == &both)) return false;
     }
   }
   if ((common & kString) != 0) {
-    HEARTH_ASSIGN(const std::optional<Dfa> language, texts(both, false));  // formats are only a subset here
-    if (!language || !language->empty()) return false;
+    HEARTH_ASSIGN(const Dfa* language, texts(both, false));  // without formats, of which we write only a part
+    if (language == nullptr || !language->empty()) return false;
   }
   if ((common & kArray) != 0) {
     HEARTH_ASSIGN(const bool apart, disjoint_arrays(a, b, depth));
