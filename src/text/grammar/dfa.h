@@ -83,9 +83,9 @@ class Nfa {
   uint32_t size() const { return static_cast<uint32_t>(states_.size()); }
 
   struct Limits {
-    uint32_t max_states = 1u << 20;    // of the result
-    uint64_t max_work = 64u << 20;     // members of all sets looked at
-    uint64_t max_memory = 256u << 20;  // bytes of the sets kept meanwhile
+    uint32_t max_states = 1u << 18;    // of the result
+    uint64_t max_work = 16u << 20;     // members of all sets looked at
+    uint64_t max_memory = 128u << 20;  // bytes of the sets kept meanwhile
   };
   /// Subset construction from `start` to `accept`. The start of the result has no incoming edges. Errors:
   /// kTooLarge.
