@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <queue>
 
+#include "text/grammar/byte_kind.h"
+
 namespace hearth::text {
 
 using grammar::ByteEdge;
@@ -216,6 +218,22 @@ class GrammarCompiler {
     return static_cast<uint32_t>(std::min<uint64_t>(uint64_t{a} + b, kNever - 2));
   }
 
+  static uint8_t stays_over(const Grammar& grammar, uint32_t edges_begin, uint32_t state) {
+    uint8_t changes = 0;  // kinds of which a byte leads elsewhere or nowhere
+    uint32_t next = 0;
+    bool any = false;
+    for (uint32_t e = edges_begin; e < grammar.edges_.size(); ++e) {
+      const ByteEdge& edge = grammar.edges_[e];
+      if (edge.to != state) continue;
+      any = true;
+      for (; next < edge.low; ++next) changes |= grammar::byte_kind(static_cast<uint8_t>(next));
+      next = edge.high + 1u;
+    }
+    if (!any) return 0;
+    for (; next < 256; ++next) changes |= grammar::byte_kind(static_cast<uint8_t>(next));
+    return static_cast<uint8_t>(~changes);
+  }
+
   /// The rules one after another, without what leads nowhere.
   void assemble() {
     grammar_.reset(new Grammar());
@@ -244,6 +262,7 @@ class GrammarCompiler {
         const bool no_calls = out.calls_.size() == state.calls_begin;
         state.calling = !no_calls;
         state.last = state.accepting && no_edges && no_calls;
+        if (no_calls) state.stays_over = stays_over(out, state.edges_begin, base + i);
         out.states_.push_back(state);
       }
       automata_[rule] = {};

@@ -104,8 +104,15 @@ void GrammarMasks::walk(StackArena& arena, uint32_t node, Scratch& scratch) cons
       i = here.subtree_end;
       continue;
     }
-    for (const TokenId id : trie_->tokens(i)) scratch.ids.push_back(id);
     const Level& after = scratch.levels[here.depth - top];
+    if (after.state != kNone && !after.ended && here.subtree_end > i + 1 &&
+        (here.below & ~grammar_->state(after.state).stays_over) == 0) {
+      const auto all = trie_->tokens_between(i, here.subtree_end);
+      scratch.ids.insert(scratch.ids.end(), all.begin(), all.end());
+      i = here.subtree_end;
+      continue;
+    }
+    for (const TokenId id : trie_->tokens(i)) scratch.ids.push_back(id);
     if (after.ended && here.subtree_end > i + 1) scratch.leaves.push_back(i);
     i = after.open() ? i + 1 : here.subtree_end;
   }

@@ -2,7 +2,8 @@
 #include "text/grammar/vocabulary_trie.h"
 
 #include <algorithm>
-#include <numeric>
+
+#include "text/grammar/byte_kind.h"
 
 namespace hearth::text {
 namespace {
@@ -66,16 +67,20 @@ void VocabularyTrie::build(const std::vector<std::string>& tokens) {
     for (size_t i = shared; i < token.size(); ++i) {
       path.push_back(static_cast<uint32_t>(nodes_.size()));
       nodes_.push_back({0, static_cast<uint32_t>(tokens_.size()), static_cast<uint16_t>(i + 1), 0,
-                        static_cast<uint8_t>(token[i])});
+                        static_cast<uint8_t>(token[i]), 0});
     }
-    for (const uint32_t node : path) {
-      nodes_[node].deepest = std::max(nodes_[node].deepest, static_cast<uint16_t>(token.size()));
+    uint8_t below = 0;
+    for (size_t i = path.size(); i-- > 0;) {
+      VocabularyTrie::Node& node = nodes_[path[i]];
+      node.deepest = std::max(node.deepest, static_cast<uint16_t>(token.size()));
+      node.below |= below;
+      below |= grammar::byte_kind(node.byte);
     }
     tokens_.push_back(id);
     last = token;
   }
   for (const uint32_t node : path) nodes_[node].subtree_end = static_cast<uint32_t>(nodes_.size());
-  nodes_.push_back({0, static_cast<uint32_t>(tokens_.size()), 0, 0, 0});
+  nodes_.push_back({0, static_cast<uint32_t>(tokens_.size()), 0, 0, 0, 0});
 }
 
 std::string_view VocabularyTrie::token_bytes(TokenId id) const {
