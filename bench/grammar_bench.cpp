@@ -1,6 +1,6 @@
-// Constrained decoding on a real vocabulary (151k tokens): time to compile a schema, to build the trie, and per
-// token of an answer to make the mask, cold (first answer of a grammar) and warm (tables filled), as medians.
-// Names: compile/SCHEMA, trie, mask_cold/SCHEMA, mask_warm/SCHEMA. Results are checked in tests.
+// Constrained decoding on a real vocabulary (151k tokens): time to compile a schema, to build the trie, and
+// per token of an answer to make the mask, cold (first answer of a grammar) and warm (tables filled), as
+// medians. Names: compile/SCHEMA, trie, mask_cold/SCHEMA, mask_warm/SCHEMA. Results are checked in tests.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -58,7 +58,8 @@ const std::string kOptional = [] {
 const std::string kOptionalAnswer =
     R"({"setting_0":"on","setting_3":12,"setting_11":null,"setting_12":"some text here","setting_39":5})";
 const std::string kTools =
-    "I will look that up for you, one moment please.\n<tool_call>{\"name\":\"search\",\"arguments\":{\"query\":\"weather "
+    "I will look that up for you, one moment "
+    "please.\n<tool_call>{\"name\":\"search\",\"arguments\":{\"query\":\"weather "
     "in Berlin tomorrow\",\"limit\":5}}</tool_call>\nand that is all.";
 const std::string kToolSchema =
     R"({"type":"object","properties":{"name":{"const":"search"},"arguments":{"type":"object","properties":{"query":)"
@@ -66,13 +67,15 @@ const std::string kToolSchema =
     R"("required":["name","arguments"],"additionalProperties":false})";
 
 const std::vector<Example> kExamples = {
-    {"person", kPerson, kPersonAnswer},     {"bounded", kBounded, kBoundedAnswer}, {"tree", kTree, kTreeAnswer},
-    {"optional", kOptional, kOptionalAnswer}, {"any", "true", kTreeAnswer},          {"tools", "", kTools}};
+    {"person", kPerson, kPersonAnswer}, {"bounded", kBounded, kBoundedAnswer},
+    {"tree", kTree, kTreeAnswer},       {"optional", kOptional, kOptionalAnswer},
+    {"any", "true", kTreeAnswer},       {"tools", "", kTools}};
 
 Result<std::shared_ptr<const text::Grammar>> compile(const Example& example) {
   using namespace text;
   RuleSet rules;
-  HEARTH_ASSIGN(const io::Json schema, io::parse_json(example.schema.empty() ? kToolSchema : example.schema, "schema"));
+  HEARTH_ASSIGN(const io::Json schema,
+                io::parse_json(example.schema.empty() ? kToolSchema : example.schema, "schema"));
   HEARTH_ASSIGN(grammar::ExprPtr root, json_schema_grammar(rules, schema));
   if (example.schema.empty()) {
     HEARTH_ASSIGN(root, free_text_or_tagged(rules, {{"<tool_call>", root, "</tool_call>"}}));
@@ -82,8 +85,9 @@ Result<std::shared_ptr<const text::Grammar>> compile(const Example& example) {
 
 const std::shared_ptr<const text::VocabularyTrie>& trie() {
   static const auto made = []() -> std::shared_ptr<const text::VocabularyTrie> {
-    const auto gguf = io::read_gguf(std::filesystem::path(HEARTH_SHARED_DATA_DIR) / "tokenizers/gguf/ggml-vocab-qwen2.gguf",
-                                    [](uint32_t) { return std::optional<io::BlockLayout>(); });
+    const auto gguf =
+        io::read_gguf(std::filesystem::path(HEARTH_SHARED_DATA_DIR) / "tokenizers/gguf/ggml-vocab-qwen2.gguf",
+                      [](uint32_t) { return std::optional<io::BlockLayout>(); });
     if (!gguf) return nullptr;
     const auto tokenizer = text::Tokenizer::create(gguf->metadata);
     if (!tokenizer) return nullptr;
@@ -138,8 +142,9 @@ void mask(benchmark::State& state, const Example& example, bool warm) {
 }
 
 void make_trie(benchmark::State& state) {
-  const auto gguf = io::read_gguf(std::filesystem::path(HEARTH_SHARED_DATA_DIR) / "tokenizers/gguf/ggml-vocab-qwen2.gguf",
-                                  [](uint32_t) { return std::optional<io::BlockLayout>(); });
+  const auto gguf =
+      io::read_gguf(std::filesystem::path(HEARTH_SHARED_DATA_DIR) / "tokenizers/gguf/ggml-vocab-qwen2.gguf",
+                    [](uint32_t) { return std::optional<io::BlockLayout>(); });
   if (!gguf) return state.SkipWithError("the shared data folder is missing");
   const auto tokenizer = text::Tokenizer::create(gguf->metadata);
   for (auto _ : state) benchmark::DoNotOptimize(text::VocabularyTrie(**tokenizer));
@@ -151,9 +156,12 @@ void make_trie(benchmark::State& state) {
 int main(int argc, char** argv) {
   benchmark::RegisterBenchmark("trie", make_trie)->Unit(benchmark::kMillisecond);
   for (const Example& example : kExamples) {
-    benchmark::RegisterBenchmark(("compile/" + example.name).c_str(), compile_schema, example)->Unit(benchmark::kMillisecond);
-    benchmark::RegisterBenchmark(("mask_cold/" + example.name).c_str(), mask, example, false)->Unit(benchmark::kMillisecond);
-    benchmark::RegisterBenchmark(("mask_warm/" + example.name).c_str(), mask, example, true)->Unit(benchmark::kMillisecond);
+    benchmark::RegisterBenchmark(("compile/" + example.name).c_str(), compile_schema, example)
+        ->Unit(benchmark::kMillisecond);
+    benchmark::RegisterBenchmark(("mask_cold/" + example.name).c_str(), mask, example, false)
+        ->Unit(benchmark::kMillisecond);
+    benchmark::RegisterBenchmark(("mask_warm/" + example.name).c_str(), mask, example, true)
+        ->Unit(benchmark::kMillisecond);
   }
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();

@@ -1,7 +1,7 @@
 // What the three grammar fuzzers share: compile the rules with small limits, then let the rest of the input
-// choose tokens of a small vocabulary. Invariants: the mask allows nothing that accept refuses, and (but where
-// alternatives were dropped) everything it takes; the closing bytes are accepted and end the text; rolling
-// back restores the mask.
+// choose tokens of a small vocabulary. Invariants: the mask allows nothing that accept refuses, and (but
+// where alternatives were dropped) everything it takes; the closing bytes are accepted and end the text;
+// rolling back restores the mask.
 #pragma once
 
 #include <algorithm>
@@ -19,8 +19,9 @@ inline const std::shared_ptr<const VocabularyTrie>& fuzz_vocabulary() {
   static const auto trie = [] {
     std::vector<std::string> tokens = {""};
     for (int byte = 0x20; byte < 0x7F; ++byte) tokens.emplace_back(1, static_cast<char>(byte));
-    for (const char* more : {"{\"", "\":", "\",\"", "\"}", "[[", "]]", "],", "true", "null", "12", "0.5", "e1", "\\u00", "aa", "aaa", "ab",
-                             "abc", "bb", "\xC3\xA9", "\n", "\xC3", "\x80", "\xE2", "\xF0", "((", "))", "()", "a,b", "\n\n"}) {
+    for (const char* more : {"{\"",  "\":",  "\",\"", "\"}",  "[[",  "]]", "],",  "true", "null",     "12",
+                             "0.5",  "e1",   "\\u00", "aa",   "aaa", "ab", "abc", "bb",   "\xC3\xA9", "\n",
+                             "\xC3", "\x80", "\xE2",  "\xF0", "((",  "))", "()",  "a,b",  "\n\n"}) {
       tokens.emplace_back(more);
     }
     return std::make_shared<const VocabularyTrie>(std::move(tokens), std::vector<TokenId>{0});
@@ -57,7 +58,8 @@ inline void check_step(GrammarMatcher& matcher, std::vector<uint64_t>& mask) {
 }
 
 inline void drive_grammar(const RuleSet& rules, const grammar::ExprPtr& root, std::string_view choices) {
-  const auto grammar = Grammar::compile(rules, root, {.max_states = 1 << 13, .max_depth = 24, .max_alternatives = 64});
+  const auto grammar =
+      Grammar::compile(rules, root, {.max_states = 1 << 13, .max_depth = 24, .max_alternatives = 64});
   if (!grammar.ok()) return;
   const auto masks = std::make_shared<const GrammarMasks>(*grammar, fuzz_vocabulary(), 1 << 18);
   GrammarMatcher matcher(masks);

@@ -1,5 +1,5 @@
-// Regular expressions from hostile requests, whole and searching. The input is a pattern, and behind the first
-// NUL byte the choices of tokens.
+// Regular expressions from hostile requests, whole and searching. The input is a pattern, and behind the
+// first NUL byte the choices of tokens.
 #include <cstddef>
 #include <cstdint>
 

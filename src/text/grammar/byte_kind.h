@@ -1,5 +1,5 @@
-// Bytes by the eight kinds that grammars tell apart most. A state that stays where it is over all bytes of the
-// kinds that occur below a node of the vocabulary's trie allows all tokens there, without a walk.
+// Bytes by the eight kinds that grammars tell apart most. A state that stays where it is over all bytes of
+// the kinds that occur below a node of the vocabulary's trie allows all tokens there, without a walk.
 #pragma once
 
 #include <cstdint>

@@ -63,7 +63,8 @@ TagAutomaton make_tags(const std::vector<std::string_view>& tags) {
 
 /// Adds the free text of `tags` to `nfa`; states[i] is that of tag state i. Bytes that complete a tag lead to
 /// `completed[tag]`.
-std::vector<uint32_t> add_free_text(Nfa& nfa, const TagAutomaton& tags, const std::vector<uint32_t>& completed) {
+std::vector<uint32_t> add_free_text(Nfa& nfa, const TagAutomaton& tags,
+                                    const std::vector<uint32_t>& completed) {
   std::vector<uint32_t> states;
   for (size_t i = 0; i < tags.next.size(); ++i) states.push_back(nfa.add_state());
   for (size_t i = 0; i < tags.next.size(); ++i) {
@@ -138,7 +139,8 @@ Result<ExprPtr> free_text_or_tagged(RuleSet& rules, const std::vector<TaggedBody
     }
     const ExprPtr space = grammar::choice({grammar::literal(" "), grammar::bytes_between('\t', '\r')});
     const uint32_t blank = nfa.add_state();
-    HEARTH_RETURN_IF_ERROR(add_expr(nfa, *grammar::repeat(space, 0, kMaxBlank), from, blank, 1 << 20, nullable));
+    HEARTH_RETURN_IF_ERROR(
+        add_expr(nfa, *grammar::repeat(space, 0, kMaxBlank), from, blank, 1 << 20, nullable));
     if (may_end) nfa.add_silent(blank, accept);
     for (size_t i = 0; may_trigger && i < triggers.size(); ++i) {
       nfa.add_silent(nfa.add_literal(blank, triggers[i]), completed[i]);

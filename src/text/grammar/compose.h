@@ -1,5 +1,5 @@
-// Ways to put grammars together as answers need them: thinking before a constrained answer, tool calls amid free
-// text. sequence and choice are those of expr.h. Must not know which family uses which tags.
+// Ways to put grammars together as answers need them: thinking before a constrained answer, tool calls amid
+// free text. sequence and choice are those of expr.h. Must not know which family uses which tags.
 #pragma once
 
 #include <string>
@@ -22,13 +22,13 @@ struct TaggedBody {
   std::string end;
 };
 struct TaggedOptions {
-  uint32_t min_bodies = 0;  // 1: the text may not end before the first body has
-  bool one_body = false;    // nothing but free text without triggers follows it
+  uint32_t min_bodies = 0;   // 1: the text may not end before the first body has
+  bool one_body = false;     // nothing but free text without triggers follows it
   bool free_between = true;  // false: outside bodies only white space (of at most 16 bytes in a row)
 };
-/// Free text in which each trigger switches to its body, which must be completed by its end before the text is
-/// free again or may end. A trigger is recognised wherever it first occurs, whatever the tokens. Errors: kUsage
-/// for an empty trigger, or one that contains another.
+/// Free text in which each trigger switches to its body, which must be completed by its end before the text
+/// is free again or may end. A trigger is recognised wherever it first occurs, whatever the tokens. Errors:
+/// kUsage for an empty trigger, or one that contains another.
 Result<grammar::ExprPtr> free_text_or_tagged(RuleSet& rules, const std::vector<TaggedBody>& bodies,
                                              const TaggedOptions& options = {});
 

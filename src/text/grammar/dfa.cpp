@@ -134,8 +134,8 @@ class SubsetConstruction {
     for (size_t i = 0; i < targets_.size(); ++i) {
       for (uint32_t e = nfa_.states_[targets_[i]].silents; e != Nfa::kNone; e = nfa_.silents_[e].next) {
         const Nfa::SilentEdge& edge = nfa_.silents_[e];
-        const bool open = edge.when == Nfa::Silent::kAlways ||
-                          (edge.when == Nfa::Silent::kAtBegin ? at_begin : at_end);
+        const bool open =
+            edge.when == Nfa::Silent::kAlways || (edge.when == Nfa::Silent::kAtBegin ? at_begin : at_end);
         if (open && mark_[edge.to] != epoch_) {
           mark_[edge.to] = epoch_;
           targets_.push_back(edge.to);
@@ -292,8 +292,7 @@ Result<Dfa> product(const Dfa& a, const Dfa& b, bool want_b, uint32_t max_states
   std::vector<ByteEdge> edges;
   const auto lead = [&](uint8_t low, uint8_t high, uint32_t to_a, uint32_t to_b) {
     if (want_b && to_b == Dfa::kDead) return;
-    const auto [it, added] =
-        table.emplace(uint64_t{to_a} << 32 | to_b, static_cast<uint32_t>(pairs.size()));
+    const auto [it, added] = table.emplace(uint64_t{to_a} << 32 | to_b, static_cast<uint32_t>(pairs.size()));
     if (added) pairs.emplace_back(to_a, to_b);
     edges.push_back({low, high, it->second});
   };

@@ -17,7 +17,8 @@ std::shared_ptr<Expr> make(Expr::Kind kind) {
 
 /// UTF-8 of code points low..high, all of the same length, as sequences of byte ranges: where the first bytes
 /// differ, the ends are split off until the rest covers whole blocks of 64.
-void add_utf8(std::string_view low, std::string_view high, std::vector<ExprPtr> before, std::vector<ExprPtr>& out) {
+void add_utf8(std::string_view low, std::string_view high, std::vector<ExprPtr> before,
+              std::vector<ExprPtr>& out) {
   const auto first = static_cast<uint8_t>(low[0]);
   const auto last = static_cast<uint8_t>(high[0]);
   if (low.size() == 1) {

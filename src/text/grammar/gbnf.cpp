@@ -27,7 +27,8 @@ class GbnfParser {
   Result<ExprPtr> parse() {
     for (skip(true); at_ < text_.size(); skip(true)) HEARTH_RETURN_IF_ERROR(rule());
     for (const auto& [name, entry] : names_) {
-      if (!entry.defined) return fail(ErrorCode::kNotFound, "grammar: rule ", name, " is used but not defined");
+      if (!entry.defined)
+        return fail(ErrorCode::kNotFound, "grammar: rule ", name, " is used but not defined");
     }
     const auto root = names_.find("root");
     if (root == names_.end()) return fail(ErrorCode::kNotFound, "grammar: there is no rule named root");
@@ -68,7 +69,8 @@ class GbnfParser {
   std::string name() {
     const size_t begin = at_;
     const auto is_name = [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+             c == '_';
     };
     while (at_ < text_.size() && is_name(text_[at_])) ++at_;
     return std::string(text_.substr(begin, at_ - begin));
@@ -83,7 +85,8 @@ class GbnfParser {
   Status rule() {
     const std::string defined = name();
     if (defined.empty()) return error("expected a rule's name");
-    if (names_.size() > kMaxRules) return fail(ErrorCode::kTooLarge, "grammar: more than ", kMaxRules, " rules");
+    if (names_.size() > kMaxRules)
+      return fail(ErrorCode::kTooLarge, "grammar: more than ", kMaxRules, " rules");
     skip(false);
     if (!take("::=")) return error("expected ::= after a rule's name");
     skip(true);
@@ -168,7 +171,8 @@ class GbnfParser {
     skip(true);
     if (!take("}")) return error("expected }");
     if (max < min) return error("bounds out of order in {}");
-    if (min > kMaxBound || (max != Expr::kUnbounded && max > kMaxBound)) return error("bounds above 10000 in {}");
+    if (min > kMaxBound || (max != Expr::kUnbounded && max > kMaxBound))
+      return error("bounds above 10000 in {}");
     return {};
   }
 
@@ -218,11 +222,15 @@ class GbnfParser {
     uint64_t value = 0;
     for (size_t i = 0; i < digits; ++i, ++at_) {
       const char c = at_ < text_.size() ? text_[at_] : ' ';
-      if (c >= '0' && c <= '9') value = value * 16 + static_cast<uint64_t>(c - '0');
-      else if ((c | 32) >= 'a' && (c | 32) <= 'f') value = value * 16 + static_cast<uint64_t>((c | 32) - 'a' + 10);
-      else return error("bad hexadecimal escape");
+      if (c >= '0' && c <= '9')
+        value = value * 16 + static_cast<uint64_t>(c - '0');
+      else if ((c | 32) >= 'a' && (c | 32) <= 'f')
+        value = value * 16 + static_cast<uint64_t>((c | 32) - 'a' + 10);
+      else
+        return error("bad hexadecimal escape");
     }
-    if (value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) return error("code point that does not exist");
+    if (value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF))
+      return error("code point that does not exist");
     return static_cast<char32_t>(value);
   }
 
@@ -262,6 +270,8 @@ class GbnfParser {
 
 }  // namespace
 
-Result<ExprPtr> gbnf_grammar(RuleSet& rules, std::string_view text) { return GbnfParser(rules, text).parse(); }
+Result<ExprPtr> gbnf_grammar(RuleSet& rules, std::string_view text) {
+  return GbnfParser(rules, text).parse();
+}
 
 }  // namespace hearth::text

@@ -1,5 +1,5 @@
-// GBNF, the grammar text format of llama.cpp: rules of quoted strings, character classes, groups, alternatives
-// and repetitions. Must not know JSON.
+// GBNF, the grammar text format of llama.cpp: rules of quoted strings, character classes, groups,
+// alternatives and repetitions. Must not know JSON.
 #pragma once
 
 #include <string_view>

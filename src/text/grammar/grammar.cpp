@@ -124,11 +124,13 @@ class GrammarCompiler {
     return {};
   }
 
-  /// The body is an automaton that can be taken as it is: nothing leads back to its start, no call is nullable.
+  /// The body is an automaton that can be taken as it is: nothing leads back to its start, no call is
+  /// nullable.
   bool finished(const Expr& body) const {
     if (body.kind != Expr::Kind::kDfa) return false;
     for (uint32_t i = 0; i < body.dfa->size(); ++i) {
-      if (std::ranges::any_of(body.dfa->edges(i), [](const ByteEdge& edge) { return edge.to == 0; })) return false;
+      if (std::ranges::any_of(body.dfa->edges(i), [](const ByteEdge& edge) { return edge.to == 0; }))
+        return false;
       if (std::ranges::any_of(body.dfa->calls(i), [&](const CallEdge& call) {
             return call.to == 0 || nullable_[call.rule] != 0;
           })) {
@@ -142,8 +144,8 @@ class GrammarCompiler {
   /// is a silent way around them instead), which keeps every call strictly longer than nothing.
   bool ends(size_t rule, uint32_t i) const { return i != 0 && automata_[rule].accepting(i); }
 
-  /// cost_ and depth_: Knuth's generalisation of Dijkstra's algorithm to grammars. A state is settled from the
-  /// cheapest way through settled states; a call waits until both the called rule and what follows are.
+  /// cost_ and depth_: Knuth's generalisation of Dijkstra's algorithm to grammars. A state is settled from
+  /// the cheapest way through settled states; a call waits until both the called rule and what follows are.
   void find_closings() {
     const uint32_t count = first_.back();
     cost_.assign(count, kNever);
@@ -332,7 +334,7 @@ class GrammarCompiler {
   std::vector<uint32_t> index_;  // of RuleSet to ours
   std::vector<const Expr*> bodies_;
   std::vector<std::string> names_;
-  std::vector<uint32_t> numbers_ = {0};             // in the RuleSet; the root has none
+  std::vector<uint32_t> numbers_ = {0};  // in the RuleSet; the root has none
   std::vector<std::vector<uint32_t>> callers_ = {{}};
   std::vector<uint8_t> nullable_;  // by RuleSet's numbers
   bool root_nullable_ = false;

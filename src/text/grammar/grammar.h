@@ -39,7 +39,7 @@ class Grammar {
     bool accepting = false;      // the rule may end here; never set for a rule's start
     bool calling = false;        // a rule may be called here
     bool last = false;           // the rule must end here
-    uint8_t stays_over = 0;      // kinds of bytes (byte_kind) over all of which nothing but this state follows
+    uint8_t stays_over = 0;  // kinds of bytes (byte_kind) over all of which nothing but this state follows
   };
 
   uint32_t size() const { return static_cast<uint32_t>(states_.size()) - 1; }

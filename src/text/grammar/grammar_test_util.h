@@ -31,7 +31,8 @@ inline io::Json json_of(std::string_view text) {
   return json.ok() ? std::move(*json) : io::Json();
 }
 
-inline Result<std::shared_ptr<const Grammar>> compile_schema(const io::Json& schema, const JsonOptions& options = {}) {
+inline Result<std::shared_ptr<const Grammar>> compile_schema(const io::Json& schema,
+                                                             const JsonOptions& options = {}) {
   RuleSet rules;
   HEARTH_ASSIGN(const grammar::ExprPtr root, json_schema_grammar(rules, schema, options));
   return Grammar::compile(rules, root);

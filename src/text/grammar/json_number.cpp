@@ -49,7 +49,9 @@ ExprPtr whole(uint32_t min, uint32_t max) {  // digits without a leading zero
   return choice(std::move(parts));
 }
 ExprPtr any_unsigned() { return sequence({whole(1, Expr::kUnbounded), any_fraction()}); }
-ExprPtr nonzero_tail() { return sequence({repeat(literal("0"), 0, Expr::kUnbounded), digit('1', '9'), any_digits()}); }
+ExprPtr nonzero_tail() {
+  return sequence({repeat(literal("0"), 0, Expr::kUnbounded), digit('1', '9'), any_digits()});
+}
 
 /// What may follow the digits of `d.whole` so that the whole is at least, or at most, d.
 ExprPtr fraction_beside(const Decimal& d, bool at_least, bool exclusive) {
@@ -89,7 +91,8 @@ ExprPtr unsigned_beside(const Decimal& d, bool at_least, bool exclusive) {
     const char c = d.whole[i];
     const char least = i == 0 && length > 1 ? '1' : '0';
     if (at_least ? c == '9' : c == least) continue;
-    const ExprPtr other = at_least ? digit(static_cast<char>(c + 1), '9') : digit(least, static_cast<char>(c - 1));
+    const ExprPtr other =
+        at_least ? digit(static_cast<char>(c + 1), '9') : digit(least, static_cast<char>(c - 1));
     const uint32_t rest = length - 1 - i;
     parts.push_back(sequence({literal(d.whole.substr(0, i)), other, digits(rest, rest), any_fraction()}));
   }
@@ -107,9 +110,11 @@ ExprPtr beside(const NumberBounds::Bound& bound, bool at_least) {
   parts.push_back(d.negative ? sequence({minus, with_sign}) : with_sign);
   if (at_least && d.negative) parts.push_back(any_unsigned());
   if (!at_least && !d.negative) {
-    parts.push_back(sequence({minus, d.zero() && bound.exclusive ? unsigned_beside(d, true, true) : any_unsigned()}));
+    parts.push_back(
+        sequence({minus, d.zero() && bound.exclusive ? unsigned_beside(d, true, true) : any_unsigned()}));
   }
-  if (at_least && d.zero() && !bound.exclusive) parts.push_back(sequence({minus, unsigned_beside(d, false, false)}));
+  if (at_least && d.zero() && !bound.exclusive)
+    parts.push_back(sequence({minus, unsigned_beside(d, false, false)}));
   return choice(std::move(parts));
 }
 
@@ -179,7 +184,8 @@ ExprPtr written_form(const NumberBounds& bounds) {
   if (bounds.free()) {
     const ExprPtr e = choice({literal("e"), literal("E")});
     const ExprPtr exponent = sequence({e, optional(choice({literal("+"), literal("-")})), digits(1, 2)});
-    return sequence({sign, whole(1, 18), optional(sequence({literal("."), digits(1, 18)})), optional(exponent)});
+    return sequence(
+        {sign, whole(1, 18), optional(sequence({literal("."), digits(1, 18)})), optional(exponent)});
   }
   std::vector<ExprPtr> parts;
   for (uint32_t length = 1; length <= kBoundedDigits; ++length) {
@@ -229,7 +235,8 @@ Result<Dfa> all_numbers(const NumberBounds& bounds) {
 
 bool in_language(const Dfa& all_numbers, std::string_view decimal) {
   const Decimal d = parse_decimal(decimal);
-  return all_numbers.matches(concat(d.negative ? "-" : "", d.whole, d.fraction.empty() ? "" : ".", d.fraction));
+  return all_numbers.matches(
+      concat(d.negative ? "-" : "", d.whole, d.fraction.empty() ? "" : ".", d.fraction));
 }
 
 }  // namespace hearth::text::grammar

@@ -17,9 +17,9 @@ struct TypeRow {
   std::string_view name;
   uint8_t types;
 };
-constexpr TypeRow kTypeRows[] = {{"null", kNull},       {"boolean", kBoolean}, {"integer", kInteger},
-                                 {"number", kInteger | kFraction}, {"string", kString},
-                                 {"array", kArray},     {"object", kObject}};
+constexpr TypeRow kTypeRows[] = {
+    {"null", kNull},     {"boolean", kBoolean}, {"integer", kInteger}, {"number", kInteger | kFraction},
+    {"string", kString}, {"array", kArray},     {"object", kObject}};
 
 uint8_t type_named(const io::Json& name) {
   for (const TypeRow& row : kTypeRows) {
@@ -32,14 +32,16 @@ uint8_t type_named(const io::Json& name) {
 
 ExprPtr JsonRules::blank() const {
   if (options_.max_whitespace == 0) return literal("");
-  return repeat(choice({literal(" "), literal("\n"), literal("\t"), literal("\r")}), 0, options_.max_whitespace);
+  return repeat(choice({literal(" "), literal("\n"), literal("\t"), literal("\r")}), 0,
+                options_.max_whitespace);
 }
 ExprPtr JsonRules::comma() const { return sequence({blank(), literal(","), blank()}); }
 ExprPtr JsonRules::colon() const { return sequence({blank(), literal(":"), blank()}); }
 ExprPtr JsonRules::open(char bracket) const { return sequence({literal({&bracket, 1}), blank()}); }
 ExprPtr JsonRules::close(char bracket) const { return sequence({blank(), literal({&bracket, 1})}); }
 
-ExprPtr JsonRules::list_of(const ExprPtr& first, const ExprPtr& item, char open_bracket, char close_bracket) const {
+ExprPtr JsonRules::list_of(const ExprPtr& first, const ExprPtr& item, char open_bracket,
+                           char close_bracket) const {
   const ExprPtr more = repeat(sequence({comma(), item}), 0, Expr::kUnbounded);
   return sequence({open(open_bracket), optional(sequence({first, more})), close(close_bracket)});
 }
@@ -98,8 +100,8 @@ Result<ExprPtr> SchemaCompiler::value(Conjunction schemas) {
   if (schemas.empty() && !options_.strict) return json_.any_value();
   if (const auto it = values_.find(schemas); it != values_.end()) return call_rule(it->second);
   if (nesting_ >= kMaxNesting || rules_.size() > kMaxRules) {
-    return fail(ErrorCode::kTooLarge, "JSON schema ", tree_.place(schemas),
-                ": more than ", kMaxNesting, " schemas within each other, or too many in all");
+    return fail(ErrorCode::kTooLarge, "JSON schema ", tree_.place(schemas), ": more than ", kMaxNesting,
+                " schemas within each other, or too many in all");
   }
   HEARTH_ASSIGN(const std::vector<Alternative> alternatives, tree_.expand(schemas));
   const uint32_t rule = rules_.declare(tree_.place(schemas));
@@ -126,11 +128,13 @@ Result<uint8_t> SchemaCompiler::types(const Alternative& parts) const {
     if (type->is_array()) {
       for (const io::Json& name : *type) {
         const uint8_t one = type_named(name);
-        if (one == 0) return tree_.error(ErrorCode::kCorrupt, part, "type", "names a type that does not exist");
+        if (one == 0)
+          return tree_.error(ErrorCode::kCorrupt, part, "type", "names a type that does not exist");
         some |= one;
       }
     }
-    if (some == 0) return tree_.error(ErrorCode::kCorrupt, part, "type", "must be a type's name or a list of them");
+    if (some == 0)
+      return tree_.error(ErrorCode::kCorrupt, part, "type", "must be a type's name or a list of them");
     out &= some;
   }
   return out;
@@ -142,14 +146,17 @@ Result<std::optional<std::vector<io::Json>>> SchemaCompiler::candidates(const Al
     for (const std::string_view keyword : {"const", "enum"}) {
       const auto it = part->find(keyword);
       if (it == part->end()) continue;
-      if (keyword == "enum" && !it->is_array()) return tree_.error(ErrorCode::kCorrupt, part, "enum", "must be a list");
+      if (keyword == "enum" && !it->is_array())
+        return tree_.error(ErrorCode::kCorrupt, part, "enum", "must be a list");
       const std::vector<io::Json> here =
           keyword == "const" ? std::vector<io::Json>{*it} : std::vector<io::Json>(it->begin(), it->end());
       const auto listed = [&](const io::Json& value) {
         return std::ranges::any_of(here, [&](const io::Json& other) { return same_json(value, other); });
       };
-      if (!out) out = here;
-      else std::erase_if(*out, [&](const io::Json& value) { return !listed(value); });
+      if (!out)
+        out = here;
+      else
+        std::erase_if(*out, [&](const io::Json& value) { return !listed(value); });
     }
   }
   return out;
@@ -286,9 +293,10 @@ Result<const Dfa*> SchemaCompiler::texts(const Alternative& parts, bool with_for
         Nfa::Limits limits;
         limits.max_states = kMaxTextStates;
         limits.max_work = 4 << 20;
-        HEARTH_RETURN_IF_ERROR(narrow(part, keyword, keyword == "format"
-                                                         ? texts_of_format(text)
-                                                         : regex_automaton(text, RegexMatch::kSearch, limits)));
+        HEARTH_RETURN_IF_ERROR(narrow(part, keyword,
+                                      keyword == "format"
+                                          ? texts_of_format(text)
+                                          : regex_automaton(text, RegexMatch::kSearch, limits)));
       }
     }
     if (!out) return texts_of_length(0, Expr::kUnbounded);
@@ -319,7 +327,8 @@ Result<ExprPtr> SchemaCompiler::strings(const Alternative& parts) {
 
 }  // namespace grammar
 
-Result<grammar::ExprPtr> json_schema_grammar(RuleSet& rules, const io::Json& schema, const JsonOptions& options) {
+Result<grammar::ExprPtr> json_schema_grammar(RuleSet& rules, const io::Json& schema,
+                                             const JsonOptions& options) {
   return grammar::SchemaCompiler(rules, schema, options).value({&schema});
 }
 

@@ -20,9 +20,10 @@ struct JsonOptions {
 };
 
 /// The instances of a schema: members in the order of `properties`, then required ones not named there, then
-/// additional ones; strings and numbers in one canonical form (json_text.h). Rules are added to `rules`. Errors:
-/// kUnsupported and kCorrupt with the JSON pointer of the keyword; kTooLarge.
-Result<grammar::ExprPtr> json_schema_grammar(RuleSet& rules, const io::Json& schema, const JsonOptions& options = {});
+/// additional ones; strings and numbers in one canonical form (json_text.h). Rules are added to `rules`.
+/// Errors: kUnsupported and kCorrupt with the JSON pointer of the keyword; kTooLarge.
+Result<grammar::ExprPtr> json_schema_grammar(RuleSet& rules, const io::Json& schema,
+                                             const JsonOptions& options = {});
 /// Any JSON object.
 grammar::ExprPtr json_object_grammar(RuleSet& rules, const JsonOptions& options = {});
 

@@ -1,6 +1,6 @@
 // Soundness by brute force: random schemas, answers of tokens drawn uniformly from the masks; every finished
-// answer must parse and be valid in the eyes of an independent validator. HEARTH_GRAMMAR_SCHEMAS sets how many
-// schemas (default 400); HEARTH_GRAMMAR_DUMP names a file that gets a line per answer, which
+// answer must parse and be valid in the eyes of an independent validator. HEARTH_GRAMMAR_SCHEMAS sets how
+// many schemas (default 400); HEARTH_GRAMMAR_DUMP names a file that gets a line per answer, which
 // tools/check_structured_output.py judges with the jsonschema package.
 #include <gtest/gtest.h>
 
@@ -13,9 +13,11 @@
 namespace hearth::text {
 namespace {
 
-const std::vector<std::string> kPieces = {"\",\"", "\":", "{\"", "\"}", "}}", "],[", "[[", "]]", "true", "fal", "null,", "12", "a\"", "\\n",
-                                          "\\u00", "0.5", ",1", "hello", "\xC3\xA9", "1]", "1}", "\":\"", "aaaa", "aa", "ab", "2024", "-0",
-                                          "@x.de", "extra", "kind\":\"", "\"a\":", "00", "-1", "}", "]", "\"", "\"", "\"", "}", "]"};
+const std::vector<std::string> kPieces = {
+    "\",\"",  "\":",   "{\"",  "\"}", "}}",    "],[",  "[[", "]]",    "true",     "fal",
+    "null,",  "12",    "a\"",  "\\n", "\\u00", "0.5",  ",1", "hello", "\xC3\xA9", "1]",
+    "1}",     "\":\"", "aaaa", "aa",  "ab",    "2024", "-0", "@x.de", "extra",    "kind\":\"",
+    "\"a\":", "00",    "-1",   "}",   "]",     "\"",   "\"", "\"",    "}",        "]"};
 
 /// Uniform among the allowed tokens, closing after `max_steps`, so that every answer is finished.
 std::string answer(const std::shared_ptr<const GrammarMasks>& masks, Rng& rng, size_t max_steps) {
@@ -58,8 +60,10 @@ TEST(JsonSchemaSoundness, EveryAnswerIsValid) {
     if (!grammar.ok()) {
       // A random schema may contradict itself, and its alternatives may overlap.
       const std::string& message = grammar.error().message;
-      EXPECT_TRUE(message.find("matches nothing") != std::string::npos || message.find("oneOf") != std::string::npos)
-          << message << '\n' << io::dump_json(schema);
+      EXPECT_TRUE(message.find("matches nothing") != std::string::npos ||
+                  message.find("oneOf") != std::string::npos)
+          << message << '\n'
+          << io::dump_json(schema);
       continue;
     }
     ++compiled;
@@ -70,7 +74,8 @@ TEST(JsonSchemaSoundness, EveryAnswerIsValid) {
       ++answers;
       const Result<io::Json> value = io::parse_json(text, "answer");
       ASSERT_TRUE(value.ok()) << value.error().message << '\n' << text << '\n' << io::dump_json(schema);
-      EXPECT_TRUE(ReferenceValidator(schema).valid(*value)) << text << "\nis not valid under\n" << io::dump_json(schema);
+      EXPECT_TRUE(ReferenceValidator(schema).valid(*value)) << text << "\nis not valid under\n"
+                                                            << io::dump_json(schema);
       if (out.is_open()) out << io::dump_json({{"schema", schema}, {"text", text}}) << '\n';
     }
   }

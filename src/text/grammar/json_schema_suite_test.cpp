@@ -77,7 +77,8 @@ struct Counts {
 
 class JsonSchemaSuite : public ::testing::Test {
  protected:
-  const std::filesystem::path folder_ = std::filesystem::path(HEARTH_SHARED_DATA_DIR) / "json-schema/tests/draft2020-12";
+  const std::filesystem::path folder_ =
+      std::filesystem::path(HEARTH_SHARED_DATA_DIR) / "json-schema/tests/draft2020-12";
   std::map<std::string, Counts> by_file_;
   std::map<std::string, int> uncompiled_;
   std::vector<std::string> refused_;
@@ -126,7 +127,8 @@ class JsonSchemaSuite : public ::testing::Test {
 
   void report(int min_compiled, int min_valid_percent) const {
     Counts all;
-    std::cout << "| file | schemas | compiled | invalid | of these accepted | valid | of these accepted |\n|---|---|---|---|---|---|---|\n";
+    std::cout << "| file | schemas | compiled | invalid | of these accepted | valid | of these accepted "
+                 "|\n|---|---|---|---|---|---|---|\n";
     for (const auto& [file, c] : by_file_) {
       std::cout << "| " << file << " | " << c.schemas << " | " << c.compiled << " | " << c.invalid << " | "
                 << c.invalid_taken << " | " << c.valid << " | " << c.valid_taken << " |\n";
@@ -136,7 +138,8 @@ class JsonSchemaSuite : public ::testing::Test {
     std::cout << "| all | " << all.schemas << " | " << all.compiled << " | " << all.invalid << " | "
               << all.invalid_taken << " | " << all.valid << " | " << all.valid_taken << " |\n";
     for (const std::string& one : refused_) std::cout << "refused: " << one << '\n';
-    for (const auto& [message, count] : uncompiled_) std::cout << "not compiled (" << count << "): " << message << '\n';
+    for (const auto& [message, count] : uncompiled_)
+      std::cout << "not compiled (" << count << "): " << message << '\n';
     EXPECT_GE(all.compiled, min_compiled);
     EXPECT_GE(all.valid_taken * 100, all.valid * min_valid_percent);
   }

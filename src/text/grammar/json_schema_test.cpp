@@ -23,14 +23,18 @@ void check(const std::vector<Case>& cases, const JsonOptions& options = {}) {
   for (const Case& one : cases) {
     const auto grammar = compile_schema(json_of(one.schema), options);
     ASSERT_TRUE(grammar.ok()) << one.schema << ": " << grammar.error().message;
-    for (const auto text : one.valid) EXPECT_TRUE(accepts(*grammar, text)) << one.schema << " refuses " << text;
-    for (const auto text : one.invalid) EXPECT_FALSE(accepts(*grammar, text)) << one.schema << " takes " << text;
+    for (const auto text : one.valid)
+      EXPECT_TRUE(accepts(*grammar, text)) << one.schema << " refuses " << text;
+    for (const auto text : one.invalid)
+      EXPECT_FALSE(accepts(*grammar, text)) << one.schema << " takes " << text;
   }
 }
 
 TEST(JsonSchema, Types) {
   check({
-      {"true", {"null", "true", "1.5e3", "\"a\"", "[1,[]]", R"({"a":{"b":[]}})"}, {"", "nul", "{]", "[1,]", "01"}},
+      {"true",
+       {"null", "true", "1.5e3", "\"a\"", "[1,[]]", R"({"a":{"b":[]}})"},
+       {"", "nul", "{]", "[1,]", "01"}},
       {R"({"type":"null"})", {"null"}, {"0", "\"null\""}},
       {R"({"type":"boolean"})", {"true", "false"}, {"null", "1"}},
       {R"({"type":"integer"})", {"0", "-1", "123456789012345678"}, {"1.5", "1e3", "00", "+1", "\"1\""}},
@@ -44,7 +48,8 @@ TEST(JsonSchema, Types) {
 TEST(JsonSchema, StringsHaveOneCanonicalSpelling) {
   check({{R"({"type":"string"})",
           {R"("")", R"("a\"\\\n\u001f")", "\"h\xC3\xA9 \xF0\x9F\x98\x80 / \x7F\""},
-          {R"("\/")", R"("\u0041")", R"("\u000a")", R"("\u001F")", "\"\n\"", "\"\xC3\"", "\"\xED\xA0\x80\"", R"("\x")"}}});
+          {R"("\/")", R"("\u0041")", R"("\u000a")", R"("\u001F")", "\"\n\"", "\"\xC3\"", "\"\xED\xA0\x80\"",
+           R"("\x")"}}});
 }
 
 TEST(JsonSchema, StringLengthsCountCodePoints) {
@@ -61,7 +66,9 @@ TEST(JsonSchema, StringLengthsCountCodePoints) {
 TEST(JsonSchema, PatternsSearchTheDecodedText) {
   check({
       {R"({"type":"string","pattern":"b+"})", {R"("abbc")", R"("b")"}, {R"("ac")"}},
-      {R"({"type":"string","pattern":"^[a-z]{2,4}$"})", {R"("ab")", R"("abcd")"}, {R"("a")", R"("abcde")", R"("aB")"}},
+      {R"({"type":"string","pattern":"^[a-z]{2,4}$"})",
+       {R"("ab")", R"("abcd")"},
+       {R"("a")", R"("abcde")", R"("aB")"}},
       {R"({"type":"string","pattern":"^a$|^b"})", {R"("a")", R"("bx")"}, {R"("ax")", R"("xb")"}},
       {"{\"type\":\"string\",\"pattern\":\"^\\\"\\\\n$\"}", {"\"\\\"\\n\""}, {"\"n\""}},
       {R"({"type":"string","pattern":"^.$","maxLength":1})", {R"("x")", "\"\xC3\xA9\""}, {R"("\n")"}},
@@ -83,18 +90,29 @@ TEST(JsonSchema, Formats) {
       {R"({"type":"string","format":"uuid"})",
        {R"("2eb8aa08-aa98-11ea-b4aa-73b441d16380")"},
        {R"("2eb8aa08aa9811eab4aa73b441d16380")"}},
-      {R"({"type":"string","format":"email"})", {R"("joe.b@example.co.uk")"}, {R"("joe")", R"(".j@x")", R"("j@-x")"}},
-      {R"({"type":"string","format":"ipv4"})", {R"("255.0.0.1")"}, {R"("256.0.0.1")", R"("1.2.3")", R"("01.2.3.4")"}},
-      {R"({"type":"string","format":"ipv6"})", {R"("::1")", R"("1:2:3:4:5:6:7:8")", R"("1::8")"}, {R"("1::2::3")", R"("1:2")"}},
-      {R"({"type":"string","format":"uri"})", {"\"https://example.com:80/a?b=c#d\"", R"("urn:x:y")"}, {"\"//x\"", R"("a b")"}},
+      {R"({"type":"string","format":"email"})",
+       {R"("joe.b@example.co.uk")"},
+       {R"("joe")", R"(".j@x")", R"("j@-x")"}},
+      {R"({"type":"string","format":"ipv4"})",
+       {R"("255.0.0.1")"},
+       {R"("256.0.0.1")", R"("1.2.3")", R"("01.2.3.4")"}},
+      {R"({"type":"string","format":"ipv6"})",
+       {R"("::1")", R"("1:2:3:4:5:6:7:8")", R"("1::8")"},
+       {R"("1::2::3")", R"("1:2")"}},
+      {R"({"type":"string","format":"uri"})",
+       {"\"https://example.com:80/a?b=c#d\"", R"("urn:x:y")"},
+       {"\"//x\"", R"("a b")"}},
       {R"({"type":"string","format":"hostname"})", {R"("a-b.example")"}, {R"("-a")", R"("a..b")"}},
-      {R"({"type":"string","format":"duration"})", {R"("P3Y6M4DT12H")", R"("PT5S")", R"("P2W")"}, {R"("P")", R"("PT")"}},
+      {R"({"type":"string","format":"duration"})",
+       {R"("P3Y6M4DT12H")", R"("PT5S")", R"("P2W")"},
+       {R"("P")", R"("PT")"}},
   });
   EXPECT_THAT(schema_error(R"({"format":"colour"})"), AllOf(HasSubstr("#/format"), HasSubstr("colour")));
 }
 
 TEST(JsonSchema, IntegerBounds) {
-  for (const auto& [low, high] : {std::pair(-120, 345), {0, 9}, {7, 7}, {-9, -3}, {10, 1000}, {-1, 0}, {95, 105}}) {
+  for (const auto& [low, high] :
+       {std::pair(-120, 345), {0, 9}, {7, 7}, {-9, -3}, {10, 1000}, {-1, 0}, {95, 105}}) {
     const std::string schema = concat(R"({"type":"integer","minimum":)", low, R"(,"maximum":)", high, "}");
     const auto grammar = compile_schema(json_of(schema));
     ASSERT_TRUE(grammar.ok()) << grammar.error().message;
@@ -114,7 +132,9 @@ TEST(JsonSchema, NumberBounds) {
        {"-1.51", "-2", "2.251", "2.26", "3", "10", "1e0"}},
       {R"({"type":"number","exclusiveMinimum":0})", {"0.1", "0.0001", "1"}, {"0", "0.0", "-0", "-1"}},
       {R"({"type":"number","exclusiveMaximum":0})", {"-0.1", "-3"}, {"0", "0.0", "-0", "-0.0", "1"}},
-      {R"({"type":"number","exclusiveMinimum":0.1,"exclusiveMaximum":0.2})", {"0.11", "0.1001"}, {"0.1", "0.10", "0.2"}},
+      {R"({"type":"number","exclusiveMinimum":0.1,"exclusiveMaximum":0.2})",
+       {"0.11", "0.1001"},
+       {"0.1", "0.10", "0.2"}},
       {R"({"type":"number","minimum":0,"maximum":1})", {"0", "1", "1.0", "0.5"}, {"1.01", "-0.1", "2"}},
   });
 }
@@ -133,7 +153,9 @@ TEST(JsonSchema, MultipleOf) {
 
 TEST(JsonSchema, EnumAndConst) {
   check({
-      {R"({"enum":["a","b\n",1,null,[1,2],{"x":1}]})", {R"("a")", R"("b\n")", "1", "null", "[1,2]", R"({"x":1})"}, {"2", R"("c")"}},
+      {R"({"enum":["a","b\n",1,null,[1,2],{"x":1}]})",
+       {R"("a")", R"("b\n")", "1", "null", "[1,2]", R"({"x":1})"},
+       {"2", R"("c")"}},
       {R"({"const":{"b":[1],"a":"x"}})", {R"({"b":[1],"a":"x"})"}, {R"({"a":"x","b":[1]})"}},
       {R"({"type":"string","enum":["a",1,"bb"],"minLength":2})", {R"("bb")"}, {R"("a")", "1"}},
       {R"({"type":"integer","enum":[1,2.5,3.0,"x"],"minimum":2})", {"3.0"}, {"1", "2.5"}},
@@ -147,7 +169,8 @@ TEST(JsonSchema, ObjectsInTheOrderOfProperties) {
       R"("required":["b"],"additionalProperties":false})";
   check({{schema,
           {R"({"b":""})", R"({"a":1,"b":"x"})", R"({"b":"x","c":null})", R"({"a":1,"b":"","c":null})"},
-          {"{}", R"({"a":1})", R"({"b":"","a":1})", R"({"b":"","d":1})", R"({"a":1,,"b":""})", R"({,"b":""})"}}});
+          {"{}", R"({"a":1})", R"({"b":"","a":1})", R"({"b":"","d":1})", R"({"a":1,,"b":""})",
+           R"({,"b":""})"}}});
 }
 
 TEST(JsonSchema, AdditionalProperties) {
@@ -155,12 +178,18 @@ TEST(JsonSchema, AdditionalProperties) {
       {R"({"type":"object","properties":{"a":{"type":"integer"},"ab":{}},"required":["a"]})",
        {R"({"a":1})", R"({"a":1,"x":[],"y":2})", R"({"a":1,"":0,"abc":0,"aa":0})"},
        {R"({"x":1,"a":1})", R"({"a":1,"a":"s"})", R"({"a":1,"x":1,"ab":1})"}},
-      {R"({"type":"object","additionalProperties":{"type":"integer"}})", {"{}", R"({"x":1,"y":2})"}, {R"({"x":"a"})"}},
-      {R"({"type":"object","required":["z","y"]})", {R"({"z":1,"y":2})", R"({"z":1,"y":2,"x":3})"}, {R"({"z":1})"}},
+      {R"({"type":"object","additionalProperties":{"type":"integer"}})",
+       {"{}", R"({"x":1,"y":2})"},
+       {R"({"x":"a"})"}},
+      {R"({"type":"object","required":["z","y"]})",
+       {R"({"z":1,"y":2})", R"({"z":1,"y":2,"x":3})"},
+       {R"({"z":1})"}},
       {R"({"properties":{"a":false},"type":"object"})", {"{}", R"({"b":1})"}, {R"({"a":1})"}},
   });
-  check({{R"({"type":"object","properties":{"a":{}}})", {"{}", R"({"a":{}})"}, {R"({"b":1})"}}}, {.strict = true});
-  check({{R"({"type":"object","properties":{},"additionalProperties":true})", {R"({"b":1})"}, {}}}, {.strict = true});
+  check({{R"({"type":"object","properties":{"a":{}}})", {"{}", R"({"a":{}})"}, {R"({"b":1})"}}},
+        {.strict = true});
+  check({{R"({"type":"object","properties":{},"additionalProperties":true})", {R"({"b":1})"}, {}}},
+        {.strict = true});
 }
 
 TEST(JsonSchema, ManyOptionalProperties) {
@@ -188,11 +217,15 @@ TEST(JsonSchema, Arrays) {
       {R"({"type":"array","items":{"type":"integer"},"minItems":1,"maxItems":3})",
        {"[1]", "[1,2,3]"},
        {"[]", "[1,2,3,4]", "[\"a\"]"}},
-      {R"({"type":"array","items":{"type":"integer"},"minItems":2})", {"[1,2]", "[1,2,3,4,5]"}, {"[]", "[1]"}},
+      {R"({"type":"array","items":{"type":"integer"},"minItems":2})",
+       {"[1,2]", "[1,2,3,4,5]"},
+       {"[]", "[1]"}},
       {R"({"type":"array","prefixItems":[{"type":"integer"},{"type":"string"}]})",
        {"[]", "[1]", "[1,\"a\"]", "[1,\"a\",null]"},
        {"[\"a\"]", "[1,2]"}},
-      {R"({"type":"array","prefixItems":[{"type":"integer"}],"items":false,"minItems":1})", {"[1]"}, {"[]", "[1,2]"}},
+      {R"({"type":"array","prefixItems":[{"type":"integer"}],"items":false,"minItems":1})",
+       {"[1]"},
+       {"[]", "[1,2]"}},
       {R"({"type":"array","maxItems":0})", {"[]"}, {"[1]"}},
       {R"({"type":"array","prefixItems":[{"const":1},{"const":2},{"const":3}],"maxItems":2,"minItems":1})",
        {"[1]", "[1,2]"},
@@ -206,10 +239,14 @@ TEST(JsonSchema, ReferencesAndRecursion) {
       R"({"$ref":"#/$defs/node","$defs":{"node":{"type":"object","properties":{"v":{"type":"integer"},)"
       R"("next":{"anyOf":[{"$ref":"#/$defs/node"},{"type":"null"}]}},"required":["v","next"],"additionalProperties":false}}})";
   check({
-      {tree, {R"({"v":1,"next":null})", R"({"v":1,"next":{"v":2,"next":null}})"}, {R"({"v":1})", R"({"v":1,"next":{}})"}},
+      {tree,
+       {R"({"v":1,"next":null})", R"({"v":1,"next":{"v":2,"next":null}})"},
+       {R"({"v":1})", R"({"v":1,"next":{}})"}},
       {R"({"type":"array","items":{"$ref":"#"}})", {"[]", "[[],[[]]]"}, {"[1]"}},
       {R"({"$ref":"#/$defs/a~1b%25","$defs":{"a/b%":{"type":"null"}}})", {"null"}, {"1"}},
-      {R"({"$ref":"#/definitions/x","definitions":{"x":{"type":"integer"}},"minimum":5})", {"5"}, {"4", "\"a\""}},
+      {R"({"$ref":"#/definitions/x","definitions":{"x":{"type":"integer"}},"minimum":5})",
+       {"5"},
+       {"4", "\"a\""}},
   });
   EXPECT_THAT(schema_error(R"({"$ref":"#"})"), HasSubstr("refers to itself"));
   EXPECT_THAT(schema_error(R"({"anyOf":[{"$ref":"#"},{"type":"null"}]})"), HasSubstr("refers to itself"));
@@ -221,7 +258,9 @@ TEST(JsonSchema, ReferencesAndRecursion) {
 
 TEST(JsonSchema, Combinators) {
   check({
-      {R"({"anyOf":[{"type":"integer"},{"type":"string","maxLength":1}]})", {"1", R"("a")"}, {"1.5", R"("ab")"}},
+      {R"({"anyOf":[{"type":"integer"},{"type":"string","maxLength":1}]})",
+       {"1", R"("a")"},
+       {"1.5", R"("ab")"}},
       {R"({"allOf":[{"properties":{"a":{"type":"integer"}},"required":["a"]},{"properties":{"a":{"minimum":3},"b":{}}}],"type":"object"})",
        {R"({"a":3})", R"({"a":4,"b":1})"},
        {"{}", R"({"a":2})", R"({"a":"x"})"}},
@@ -241,28 +280,32 @@ TEST(JsonSchema, Combinators) {
 }
 
 TEST(JsonSchema, UnknownKeywordsAreErrorsWithTheirPlace) {
-  for (const std::string_view keyword : {"not", "if", "contains", "uniqueItems", "minProperties", "patternProperties",
-                                         "dependentRequired", "propertyNames", "unevaluatedProperties", "$anchor",
-                                         "$dynamicRef", "nullable", "x-order"}) {
+  for (const std::string_view keyword :
+       {"not", "if", "contains", "uniqueItems", "minProperties", "patternProperties", "dependentRequired",
+        "propertyNames", "unevaluatedProperties", "$anchor", "$dynamicRef", "nullable", "x-order"}) {
     const std::string schema = concat(R"({"properties":{"a":{"items":{")", keyword, R"(":true}}}})");
     EXPECT_THAT(schema_error(schema), HasSubstr(concat("#/properties/a/items/", keyword))) << schema;
   }
-  EXPECT_EQ(schema_error(R"({"title":"t","description":"d","default":1,"examples":[],"$schema":"s","$id":"i",)"
-                         R"("$comment":"c","deprecated":true,"readOnly":true,"writeOnly":false})"), "");
+  EXPECT_EQ(
+      schema_error(R"({"title":"t","description":"d","default":1,"examples":[],"$schema":"s","$id":"i",)"
+                   R"("$comment":"c","deprecated":true,"readOnly":true,"writeOnly":false})"),
+      "");
 }
 
 TEST(JsonSchema, WrongKeywordValuesAreErrors) {
   for (const std::string_view schema :
-       {"1", R"({"type":"strin"})", R"({"type":[1]})", R"({"enum":1})", R"({"required":"a"})", R"({"properties":[]})",
-        R"({"minimum":"1"})", R"({"multipleOf":0})", R"({"minLength":-1})", R"({"maxItems":1.5})", R"({"pattern":1})",
-        R"({"items":[true]})", R"({"prefixItems":{}})", R"({"anyOf":[]})", R"({"allOf":{}})", R"({"$ref":1})",
+       {"1", R"({"type":"strin"})", R"({"type":[1]})", R"({"enum":1})", R"({"required":"a"})",
+        R"({"properties":[]})", R"({"minimum":"1"})", R"({"multipleOf":0})", R"({"minLength":-1})",
+        R"({"maxItems":1.5})", R"({"pattern":1})", R"({"items":[true]})", R"({"prefixItems":{}})",
+        R"({"anyOf":[]})", R"({"allOf":{}})", R"({"$ref":1})",
         R"({"additionalProperties":1,"type":"object"})", R"s({"pattern":"("})s"}) {
     EXPECT_NE(schema_error(schema), "") << schema;
   }
 }
 
 TEST(JsonSchema, WhiteSpaceIsAnOption) {
-  const std::string_view schema = R"({"type":"object","properties":{"a":{"type":"array"},"b":{"const":[1,{}]}},"required":["a","b"]})";
+  const std::string_view schema =
+      R"({"type":"object","properties":{"a":{"type":"array"},"b":{"const":[1,{}]}},"required":["a","b"]})";
   check({{schema,
           {"{ \"a\" : [ ] ,\n\"b\": [1, {}]}", R"({"a":[],"b":[1,{}]})"},
           {R"({   "a":[],"b":[1,{}]})", R"( {"a":[],"b":[1,{}]})"}}},

@@ -22,8 +22,9 @@ struct FormatRow {
 
 #define HEARTH_YEAR "[1-9][0-9]{3}"
 #define HEARTH_LEAP_YEAR "([1-9][0-9](0[48]|[2468][048]|[13579][26])|([2468][048]|[13579][26])00)"
-#define HEARTH_DATE                                                                                     \
-  "(" HEARTH_YEAR "-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]" \
+#define HEARTH_DATE                                                                          \
+  "(" HEARTH_YEAR                                                                            \
+  "-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]" \
   "|1[0-9]|2[0-8]))|" HEARTH_LEAP_YEAR "-02-29)"
 #define HEARTH_CLOCK "([01][0-9]|2[0-3]):[0-5][0-9]"
 #define HEARTH_TIME HEARTH_CLOCK ":[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-]" HEARTH_CLOCK ")"
@@ -48,15 +49,15 @@ constexpr FormatRow kFormats[] = {
     {"hostname", HEARTH_HOST, "--"},
     {"ipv4", HEARTH_IPV4, ""},
     {"ipv6",
-     "((" HEARTH_H16 ":){7}" HEARTH_H16 "|(" HEARTH_H16 ":){1,7}:|(" HEARTH_H16 ":){1,6}(:" HEARTH_H16 "){1}|("
-     HEARTH_H16 ":){1,5}(:" HEARTH_H16 "){1,2}|(" HEARTH_H16 ":){1,4}(:" HEARTH_H16 "){1,3}|(" HEARTH_H16
-     ":){1,3}(:" HEARTH_H16 "){1,4}|(" HEARTH_H16 ":){1,2}(:" HEARTH_H16 "){1,5}|" HEARTH_H16 ":(:" HEARTH_H16
-     "){1,6}|:((:" HEARTH_H16 "){1,7}|:))",
+     "((" HEARTH_H16 ":){7}" HEARTH_H16 "|(" HEARTH_H16 ":){1,7}:|(" HEARTH_H16 ":){1,6}(:" HEARTH_H16
+     "){1}|(" HEARTH_H16 ":){1,5}(:" HEARTH_H16 "){1,2}|(" HEARTH_H16 ":){1,4}(:" HEARTH_H16
+     "){1,3}|(" HEARTH_H16 ":){1,3}(:" HEARTH_H16 "){1,4}|(" HEARTH_H16 ":){1,2}(:" HEARTH_H16
+     "){1,5}|" HEARTH_H16 ":(:" HEARTH_H16 "){1,6}|:((:" HEARTH_H16 "){1,7}|:))",
      ""},
     {"uri",
-     "[A-Za-z][A-Za-z0-9+.-]*:(//" HEARTH_HOST "(:[0-9]{1,5})?(/" HEARTH_PCHAR "*)*|/(" HEARTH_PCHAR "+(/"
-     HEARTH_PCHAR "*)*)?|" HEARTH_PCHAR "+(/" HEARTH_PCHAR "*)*)(\\?(" HEARTH_PCHAR "|[/?])*)?(#(" HEARTH_PCHAR
-     "|[/?])*)?",
+     "[A-Za-z][A-Za-z0-9+.-]*:(//" HEARTH_HOST "(:[0-9]{1,5})?(/" HEARTH_PCHAR "*)*|/(" HEARTH_PCHAR
+     "+(/" HEARTH_PCHAR "*)*)?|" HEARTH_PCHAR "+(/" HEARTH_PCHAR "*)*)(\\?(" HEARTH_PCHAR
+     "|[/?])*)?(#(" HEARTH_PCHAR "|[/?])*)?",
      ""},
 };
 
@@ -114,7 +115,8 @@ Result<Dfa> texts_of_format(std::string_view format) {
   }
   std::string known;
   for (const FormatRow& row : kFormats) known += concat(known.empty() ? "" : ", ", row.name);
-  return fail(ErrorCode::kUnsupported, "format \"", std::string(format), "\" is not supported (known: ", known, ")");
+  return fail(ErrorCode::kUnsupported, "format \"", std::string(format),
+              "\" is not supported (known: ", known, ")");
 }
 
 namespace {
@@ -154,7 +156,8 @@ class Quoter {
         if (c >= 0x20 && c != '"' && c != '\\') continue;
         escaped[c] = first + edge.to;
         any = true;
-        if (c > low) plain.push_back({static_cast<uint8_t>(low), static_cast<uint8_t>(c - 1), first + edge.to});
+        if (c > low)
+          plain.push_back({static_cast<uint8_t>(low), static_cast<uint8_t>(c - 1), first + edge.to});
         low = c + 1;
       }
       if (low <= edge.high) plain.push_back({static_cast<uint8_t>(low), edge.high, first + edge.to});
@@ -182,7 +185,8 @@ class Quoter {
         const auto c = static_cast<char>(high * 16 + low);
         const auto digit = static_cast<uint8_t>("0123456789abcdef"[low]);
         const uint32_t to = escaped[static_cast<uint8_t>(c)];
-        if (to != kNone && kMeanings.find(c) == std::string_view::npos) low_digit.push_back({digit, digit, to});
+        if (to != kNone && kMeanings.find(c) == std::string_view::npos)
+          low_digit.push_back({digit, digit, to});
       }
       const auto digit = static_cast<uint8_t>('0' + high);
       if (!low_digit.empty()) high_digit.push_back({digit, digit, new_state(std::move(low_digit))});

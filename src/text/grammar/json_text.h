@@ -42,8 +42,8 @@ struct NumberBounds {
 /// The shortest decimal without exponent of a JSON number that reads back as it.
 std::string decimal_of(const io::Json& number);
 /// Numbers as they are written: integers of up to 18 digits without fraction or exponent; numbers of up to 18
-/// digits, 18 of fraction, and an exponent of two digits; bounded numbers without exponent and of 15 digits in
-/// all, few enough that decimals and the doubles they are read as order alike. Errors: kUnsupported for a
+/// digits, 18 of fraction, and an exponent of two digits; bounded numbers without exponent and of 15 digits
+/// in all, few enough that decimals and the doubles they are read as order alike. Errors: kUnsupported for a
 /// multiple or bound with too many digits.
 Result<Dfa> numbers(const NumberBounds& bounds);
 /// All decimals within the bounds, however many digits they have: for in_language.

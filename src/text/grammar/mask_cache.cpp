@@ -154,7 +154,8 @@ const GrammarMasks::StateMask& GrammarMasks::state_mask(uint32_t state, Scratch&
   return *entry.release();
 }
 
-void GrammarMasks::add_state_tokens(const StateMask& state_mask, Scratch& scratch, std::span<uint64_t> mask) const {
+void GrammarMasks::add_state_tokens(const StateMask& state_mask, Scratch& scratch,
+                                    std::span<uint64_t> mask) const {
   if (state_mask.base != nullptr) {
     // Bits that other configurations have set stay, also where this one's base is wrong.
     scratch.kept.clear();
@@ -162,7 +163,8 @@ void GrammarMasks::add_state_tokens(const StateMask& state_mask, Scratch& scratc
       if ((mask[static_cast<size_t>(id) / 64] >> (id % 64) & 1) != 0) scratch.kept.push_back(id);
     }
     for (size_t i = 0; i < state_mask.base->bits.size(); ++i) mask[i] |= state_mask.base->bits[i];
-    for (const TokenId id : state_mask.removed) mask[static_cast<size_t>(id) / 64] &= ~(uint64_t{1} << (id % 64));
+    for (const TokenId id : state_mask.removed)
+      mask[static_cast<size_t>(id) / 64] &= ~(uint64_t{1} << (id % 64));
     set_bits(scratch.kept, mask);
   }
   for (size_t i = 0; i < state_mask.bits.size(); ++i) mask[i] |= state_mask.bits[i];
@@ -183,15 +185,15 @@ void GrammarMasks::keep_stack_mask(const StackArena& arena, Config config, uint6
   for (size_t i = 0; i < kProbes; ++i) {
     const StackMask* expected = nullptr;
     if (by_stack_[(hash + i) % kStackSlots].compare_exchange_strong(expected, entry.get(),
-                                                                     std::memory_order_acq_rel)) {
+                                                                    std::memory_order_acq_rel)) {
       entry.release();
       return;
     }
   }
 }
 
-void GrammarMasks::add_leaving(StackArena& arena, Config config, const StateMask& state_mask, Scratch& scratch,
-                               std::span<uint64_t> mask) const {
+void GrammarMasks::add_leaving(StackArena& arena, Config config, const StateMask& state_mask,
+                               Scratch& scratch, std::span<uint64_t> mask) const {
   const uint64_t hash = hash_of(arena, config);
   const auto same_stack = [&](const StackMask& entry) {
     uint32_t node = config.node;

@@ -36,15 +36,16 @@ class GrammarMasks {
   void add_tokens(grammar::StackArena& arena, grammar::Config config, std::span<uint64_t> mask) const;
 
  private:
-  /// From one state above an unknown stack: tokens as bits where there are many, as ids where there are few, or
-  /// as what differs from `base`.
+  /// From one state above an unknown stack: tokens as bits where there are many, as ids where there are few,
+  /// or as what differs from `base`.
   struct StateMask {
     const StateMask* base = nullptr;  // has bits
     std::vector<uint64_t> bits;
     std::vector<TokenId> ids;      // allowed, beside base
     std::vector<TokenId> removed;  // of base
-    std::vector<uint32_t> leaves;  // trie nodes with children at which the state's rule may have ended; ascending
-    uint32_t max_depth = 0;        // of stacks seen, with what they need to close
+    std::vector<uint32_t>
+        leaves;              // trie nodes with children at which the state's rule may have ended; ascending
+    uint32_t max_depth = 0;  // of stacks seen, with what they need to close
     size_t bytes() const;
   };
   /// The tokens that go on below StateMask::leaves.

@@ -1,6 +1,6 @@
-// Masks from similar states. Two places of a counted string ("at most 100 characters", {1,64}) treat all short
-// tokens alike, and two places of a tag being watched for differ in a byte or two: only tokens that can tell
-// the states apart are walked, and only what differs is kept.
+// Masks from similar states. Two places of a counted string ("at most 100 characters", {1,64}) treat all
+// short tokens alike, and two places of a tag being watched for differ in a byte or two: only tokens that can
+// tell the states apart are walked, and only what differs is kept.
 #include <algorithm>
 
 #include "text/grammar/mask_cache.h"
@@ -13,10 +13,10 @@ using grammar::CallEdge;
 
 namespace {
 
-constexpr uint32_t kFarEnough = 64;     // bytes beyond which states are not compared
-constexpr size_t kMaxPairs = 4096;      // looked at in one comparison
-constexpr uint32_t kWorthwhile = 6;     // bytes that must be alike
-constexpr size_t kSameTargets = 200;    // or first bytes that lead to the same state
+constexpr uint32_t kFarEnough = 64;   // bytes beyond which states are not compared
+constexpr size_t kMaxPairs = 4096;    // looked at in one comparison
+constexpr uint32_t kWorthwhile = 6;   // bytes that must be alike
+constexpr size_t kSameTargets = 200;  // or first bytes that lead to the same state
 constexpr size_t kMaxDifferences = 2048;
 
 /// First bytes after which both states are one.
@@ -95,7 +95,8 @@ bool GrammarMasks::compute_from_similar(uint32_t state, Scratch& scratch) const 
 
 /// Visits the nodes where the states may differ: not those whose tokens are all short enough, nor those where
 /// both are in the same state again. There `similar` is right, elsewhere scratch collects what is not.
-void GrammarMasks::walk_differences(uint32_t state, uint32_t similar, uint32_t alike, Scratch& scratch) const {
+void GrammarMasks::walk_differences(uint32_t state, uint32_t similar, uint32_t alike,
+                                    Scratch& scratch) const {
   const StateMask& base = *by_state_[similar].load(std::memory_order_acquire);
   const auto nodes = trie_->nodes();
   const uint32_t end = nodes[0].subtree_end;
@@ -103,7 +104,9 @@ void GrammarMasks::walk_differences(uint32_t state, uint32_t similar, uint32_t a
   scratch.max_depth = std::max(grammar_->state(state).closing_depth, base.max_depth);
   scratch.make_levels(trie_->max_token_bytes() + 1);
   scratch.other_states[0] = similar;
-  const auto in_base = [&](TokenId id) { return (base.bits[static_cast<size_t>(id) / 64] >> (id % 64) & 1) != 0; };
+  const auto in_base = [&](TokenId id) {
+    return (base.bits[static_cast<size_t>(id) / 64] >> (id % 64) & 1) != 0;
+  };
   auto leaf = base.leaves.begin();
   const auto pass_leaves = [&](uint32_t until, bool keep) {
     for (; leaf != base.leaves.end() && *leaf < until; ++leaf) {
@@ -160,7 +163,8 @@ void GrammarMasks::use_differences(const StateMask& base, Scratch& scratch) cons
     return;
   }
   out.bits = base.bits;
-  for (const TokenId id : scratch.removed) out.bits[static_cast<size_t>(id) / 64] &= ~(uint64_t{1} << (id % 64));
+  for (const TokenId id : scratch.removed)
+    out.bits[static_cast<size_t>(id) / 64] &= ~(uint64_t{1} << (id % 64));
   for (const TokenId id : scratch.ids) out.bits[static_cast<size_t>(id) / 64] |= uint64_t{1} << (id % 64);
 }
 

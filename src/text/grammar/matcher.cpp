@@ -25,7 +25,8 @@ void GrammarMatcher::fill_mask(std::span<uint64_t> mask) {
   for (const Config& config : now_.configs) masks_->add_tokens(arena_, config, mask);
   if (!now_.ended) return;
   for (const TokenId id : masks_->trie().end_tokens()) {
-    if (id >= 0 && id < masks_->trie().vocab_size()) mask[static_cast<size_t>(id) / 64] |= uint64_t{1} << (id % 64);
+    if (id >= 0 && id < masks_->trie().vocab_size())
+      mask[static_cast<size_t>(id) / 64] |= uint64_t{1} << (id % 64);
   }
 }
 
@@ -132,7 +133,8 @@ uint64_t GrammarMatcher::closing_length() const {
   if (finished_ || now_.ended) return 0;
   uint64_t best = UINT64_MAX;
   for (const Config& config : now_.configs) {
-    best = std::min(best, masks_->grammar().state(config.state).closing_cost + arena_[config.node].closing_cost);
+    best =
+        std::min(best, masks_->grammar().state(config.state).closing_cost + arena_[config.node].closing_cost);
   }
   return best;
 }

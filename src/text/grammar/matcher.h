@@ -1,5 +1,6 @@
 // One answer's way through a grammar: which tokens may come next, what must come next, how to close what is
-// open. Made once per answer from the shared GrammarMasks; copying forks it. Must not know models or samplers.
+// open. Made once per answer from the shared GrammarMasks; copying forks it. Must not know models or
+// samplers.
 #pragma once
 
 #include <cstdint>

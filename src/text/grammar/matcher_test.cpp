@@ -1,5 +1,5 @@
-// The matcher against brute force: masks equal trying every token, forced and closing bytes hold, rollback and
-// copies are exact, composition, limits.
+// The matcher against brute force: masks equal trying every token, forced and closing bytes hold, rollback
+// and copies are exact, composition, limits.
 #include "text/grammar/matcher.h"
 
 #include <gmock/gmock.h>
@@ -16,14 +16,16 @@
 namespace hearth::text {
 namespace {
 
+using grammar::ExprPtr;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using grammar::ExprPtr;
 using GrammarPtr = std::shared_ptr<const Grammar>;
 
-const std::vector<std::string> kPieces = {"\"", "\",\"", "\":", "{\"", "\"}", "}}", "],[", "[[", "]]", "true", "fal", "nu", "ll,", "12",
-                                          "a\"", "\\n", "\\u00", "e-1", "0.5", ",1", "hello", "</think>", "</th", "ink>{", "\xC3", "\xA9",
-                                          "<tool", "<tool>", "</tool>", "1]", "1}", "\":\"", "aaaa", "aa", "ab", "((", "))"};
+const std::vector<std::string> kPieces = {
+    "\"",    "\",\"",    "\":",  "{\"",   "\"}",  "}}",   "],[",   "[[",     "]]",      "true",
+    "fal",   "nu",       "ll,",  "12",    "a\"",  "\\n",  "\\u00", "e-1",    "0.5",     ",1",
+    "hello", "</think>", "</th", "ink>{", "\xC3", "\xA9", "<tool", "<tool>", "</tool>", "1]",
+    "1}",    "\":\"",    "aaaa", "aa",    "ab",   "((",   "))"};
 
 GrammarPtr gbnf(std::string_view text, const GrammarLimits& limits = {}) {
   RuleSet rules;
@@ -195,9 +197,11 @@ TEST(Matcher, ThinkingThenJson) {
 
 GrammarPtr tools(const TaggedOptions& options) {
   RuleSet rules;
-  const io::Json a = json_of(R"({"type":"object","properties":{"n":{"type":"integer"}},"required":["n"],"additionalProperties":false})");
+  const io::Json a = json_of(
+      R"({"type":"object","properties":{"n":{"type":"integer"}},"required":["n"],"additionalProperties":false})");
   const auto body = json_schema_grammar(rules, a);
-  const auto root = free_text_or_tagged(rules, {{"<tool>", *body, "</tool>"}, {"[call]", grammar::literal("x"), ""}}, options);
+  const auto root = free_text_or_tagged(
+      rules, {{"<tool>", *body, "</tool>"}, {"[call]", grammar::literal("x"), ""}}, options);
   EXPECT_TRUE(root.ok());
   const auto grammar = Grammar::compile(rules, *root);
   EXPECT_TRUE(grammar.ok()) << grammar.error().message;
@@ -226,13 +230,16 @@ TEST(Matcher, ToolCallsAmidFreeText) {
 }
 
 TEST(Matcher, GrammarErrors) {
-  EXPECT_THAT(gbnf_error("root ::= root \"a\" | \"b\""), AllOf(HasSubstr("root"), HasSubstr("left-recursive")));
-  EXPECT_THAT(gbnf_error("root ::= e x \"a\"\ne ::= \"b\"?\nx ::= root | \"c\""), HasSubstr("left-recursive"));
+  EXPECT_THAT(gbnf_error("root ::= root \"a\" | \"b\""),
+              AllOf(HasSubstr("root"), HasSubstr("left-recursive")));
+  EXPECT_THAT(gbnf_error("root ::= e x \"a\"\ne ::= \"b\"?\nx ::= root | \"c\""),
+              HasSubstr("left-recursive"));
   EXPECT_THAT(gbnf_error("root ::= a"), HasSubstr("rule a is used but not defined"));
   EXPECT_THAT(gbnf_error("a ::= \"x\""), HasSubstr("no rule named root"));
   EXPECT_THAT(gbnf_error("root ::= \"x\" root"), HasSubstr("matches nothing"));
   EXPECT_THAT(gbnf_error("root ::= \"x\nroot"), HasSubstr("line 1"));
-  EXPECT_THAT(gbnf_error("root ::= \"x\"\n\nroot ::= \"y\""), HasSubstr("line 3: rule root is defined twice"));
+  EXPECT_THAT(gbnf_error("root ::= \"x\"\n\nroot ::= \"y\""),
+              HasSubstr("line 3: rule root is defined twice"));
   EXPECT_THAT(gbnf_error("root ::= ((\"a\"{0,9999}){0,9999}){0,9999}"), HasSubstr("states"));
   EXPECT_THAT(gbnf_error("root ::= <think>"), HasSubstr("tokens"));
   EXPECT_THAT(gbnf_error("root ::= [a"), HasSubstr("unexpected end"));

@@ -1,5 +1,5 @@
-// Masks over a real vocabulary (151k tokens, some of them longer than 100 bytes) against trying every token: the
-// walks, and what states take from similar ones, must agree with the matcher byte by byte.
+// Masks over a real vocabulary (151k tokens, some of them longer than 100 bytes) against trying every token:
+// the walks, and what states take from similar ones, must agree with the matcher byte by byte.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -44,7 +44,8 @@ class RealVocabulary : public ::testing::Test {
         if (set) allowed.push_back(id);
         if (step % check_every != 0) continue;
         const bool accepted = matcher.accept(id);
-        ASSERT_EQ(accepted, set) << "step " << step << ", token " << id << " '" << trie_->token_bytes(id) << "'";
+        ASSERT_EQ(accepted, set) << "step " << step << ", token " << id << " '" << trie_->token_bytes(id)
+                                 << "'";
         if (accepted) matcher.rollback(1);
       }
       ASSERT_FALSE(allowed.empty());
@@ -78,19 +79,22 @@ TEST_F(RealVocabulary, CountedStrings) {
   ASSERT_TRUE(grammar.ok());
   for (uint64_t seed = 0; seed < 3; ++seed) check(*grammar, "", seed, 24, 2);
   check(*grammar, "[\"", 7, 24, 2);
-  check(*grammar, "[\"abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrst\",\"abcdefghijklmnop", 8, 12, 1);
+  check(*grammar, "[\"abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrst\",\"abcdefghijklmnop", 8, 12,
+        1);
 }
 
 TEST_F(RealVocabulary, TagsAmidFreeText) {
   RuleSet rules;
-  const auto body = json_schema_grammar(rules, json_of(R"({"type":"object","properties":{"name":{"enum":["a","bc"]}},"required":["name"]})"));
+  const auto body = json_schema_grammar(
+      rules, json_of(R"({"type":"object","properties":{"name":{"enum":["a","bc"]}},"required":["name"]})"));
   ASSERT_TRUE(body.ok());
   const auto root = free_text_or_tagged(rules, {{"<tool_call>", *body, "</tool_call>"}});
   ASSERT_TRUE(root.ok());
   const auto grammar = Grammar::compile(rules, *root);
   ASSERT_TRUE(grammar.ok());
   check(*grammar, "", 1, 4, 1);
-  for (const std::string_view begin : {"a <tool", "a <", "<tool_cal", "<tool_call>{\"name\":\"", "<tool_call>{\"name\":\"a\"}</tool_c"}) {
+  for (const std::string_view begin :
+       {"a <tool", "a <", "<tool_cal", "<tool_call>{\"name\":\"", "<tool_call>{\"name\":\"a\"}</tool_c"}) {
     check(*grammar, begin, 2, 4, 1);
   }
 }

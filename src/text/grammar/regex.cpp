@@ -17,9 +17,9 @@ constexpr uint32_t kMaxBound = 100'000;
 
 const Ranges kDigits = {{'0', '9'}};
 const Ranges kWords = {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
-const Ranges kSpaces = {{'\t', '\r'},       {' ', ' '},         {0xA0, 0xA0},     {0x1680, 0x1680},
-                        {0x2000, 0x200A},   {0x2028, 0x2029},   {0x202F, 0x202F}, {0x205F, 0x205F},
-                        {0x3000, 0x3000},   {0xFEFF, 0xFEFF}};
+const Ranges kSpaces = {{'\t', '\r'},     {' ', ' '},       {0xA0, 0xA0},     {0x1680, 0x1680},
+                        {0x2000, 0x200A}, {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x205F},
+                        {0x3000, 0x3000}, {0xFEFF, 0xFEFF}};
 const Ranges kLineEnds = {{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}};
 
 class RegexParser {
@@ -229,8 +229,10 @@ class RegexParser {
     constexpr std::string_view kValues = "\t\n\v\f\r";
     if (c < 0x80) {
       const size_t i = kNames.find(static_cast<char>(c));
-      if (i != std::string_view::npos) c = static_cast<char32_t>(kValues[i]);
-      else if (c == 'b' && in_class) c = '\b';
+      if (i != std::string_view::npos)
+        c = static_cast<char32_t>(kValues[i]);
+      else if (c == 'b' && in_class)
+        c = '\b';
       else if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
         return error(ErrorCode::kCorrupt, "an unknown escape");
     }
@@ -250,9 +252,12 @@ class RegexParser {
     uint32_t value = 0;
     for (size_t i = 0; i < digits; ++i, ++at_) {
       const char c = at_ < pattern_.size() ? pattern_[at_] : ' ';
-      if (c >= '0' && c <= '9') value = value * 16 + static_cast<uint32_t>(c - '0');
-      else if ((c | 32) >= 'a' && (c | 32) <= 'f') value = value * 16 + static_cast<uint32_t>((c | 32) - 'a' + 10);
-      else return error(ErrorCode::kCorrupt, "a bad hexadecimal escape");
+      if (c >= '0' && c <= '9')
+        value = value * 16 + static_cast<uint32_t>(c - '0');
+      else if ((c | 32) >= 'a' && (c | 32) <= 'f')
+        value = value * 16 + static_cast<uint32_t>((c | 32) - 'a' + 10);
+      else
+        return error(ErrorCode::kCorrupt, "a bad hexadecimal escape");
     }
     return value;
   }

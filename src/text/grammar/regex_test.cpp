@@ -1,5 +1,5 @@
-// Regular expressions: the texts that match, by construct, against std::regex where both read the same, and the
-// constructs refused by name.
+// Regular expressions: the texts that match, by construct, against std::regex where both read the same, and
+// the constructs refused by name.
 #include "text/grammar/regex.h"
 
 #include <gmock/gmock.h>
@@ -26,7 +26,8 @@ std::string error(std::string_view pattern) {
 }
 
 TEST(Regex, RandomPatternsAgreeWithTheStandardLibrary) {
-  const std::vector<std::string> atoms = {"a", "b", "ab", "[ab]", "[^a]", "(a|b)", "(?:ab|c)", "c", "\\w", "\\d", ".", "^", "$", "1"};
+  const std::vector<std::string> atoms = {"a", "b",   "ab",  "[ab]", "[^a]", "(a|b)", "(?:ab|c)",
+                                          "c", "\\w", "\\d", ".",    "^",    "$",     "1"};
   const std::vector<std::string> quantifiers = {"", "", "", "*", "+", "?", "{2}", "{1,2}", "{1,}", "*?"};
   Rng rng(5);
   for (int i = 0; i < 400; ++i) {
@@ -45,7 +46,8 @@ TEST(Regex, RandomPatternsAgreeWithTheStandardLibrary) {
       std::string text;
       for (uint64_t length = rng.below(6); length > 0; --length) text.push_back("aabbc1 "[rng.below(7)]);
       EXPECT_EQ(whole->matches(text), std::regex_match(text, reference)) << pattern << " on '" << text << "'";
-      EXPECT_EQ(search->matches(text), std::regex_search(text, reference)) << pattern << " in '" << text << "'";
+      EXPECT_EQ(search->matches(text), std::regex_search(text, reference))
+          << pattern << " in '" << text << "'";
     }
   }
 }
@@ -84,7 +86,8 @@ TEST(Regex, UnsupportedConstructsAreNamed) {
   EXPECT_THAT(error("\\bx"), HasSubstr("word boundary"));
   EXPECT_THAT(error("\\p{L}"), HasSubstr("Unicode property"));
   EXPECT_THAT(error("(?i)a"), HasSubstr("this kind of group"));
-  for (const std::string_view pattern : {"(", ")", "[a", "*a", "a**", "a{2,1}", "a{", "\\", "\\x4", "\\u{110000}", "\\ud800", "[b-a]", "\\y"}) {
+  for (const std::string_view pattern : {"(", ")", "[a", "*a", "a**", "a{2,1}", "a{", "\\", "\\x4",
+                                         "\\u{110000}", "\\ud800", "[b-a]", "\\y"}) {
     EXPECT_NE(error(pattern), "") << pattern;
   }
   EXPECT_THAT(error("(((a{1,999}){1,999}){1,999}){1,999}"), HasSubstr("states"));

@@ -1,5 +1,5 @@
-// From conjunctions of schemas to rules: the direct keywords of an Alternative decide the types, and each type
-// has its language. Also answers, for enum and oneOf, whether a given value is valid and whether two
+// From conjunctions of schemas to rules: the direct keywords of an Alternative decide the types, and each
+// type has its language. Also answers, for enum and oneOf, whether a given value is valid and whether two
 // alternatives exclude each other. Internal to json_schema.h.
 #pragma once
 
@@ -110,9 +110,9 @@ class SchemaCompiler {
   const JsonOptions options_;
   JsonRules json_;
   SchemaTree tree_;
-  std::map<Conjunction, uint32_t> values_;      // rules made for values
-  std::map<std::string, ExprPtr> scalars_;      // and for strings, numbers and keys, by what they say
-  std::map<std::string, Dfa> languages_;        // of scalars, before they are rules
+  std::map<Conjunction, uint32_t> values_;  // rules made for values
+  std::map<std::string, ExprPtr> scalars_;  // and for strings, numbers and keys, by what they say
+  std::map<std::string, Dfa> languages_;    // of scalars, before they are rules
   int nesting_ = 0;
   uint64_t work_ = 0;
 };

@@ -1,5 +1,5 @@
-// Random JSON schemas of the supported kind, and an independent validator: a direct reading of the standard on
-// parsed values, which shares no code with the compiler it judges.
+// Random JSON schemas of the supported kind, and an independent validator: a direct reading of the standard
+// on parsed values, which shares no code with the compiler it judges.
 #pragma once
 
 #include <cmath>
@@ -86,7 +86,8 @@ class SchemaGenerator {
     io::Json out = {{"type", "number"}};
     const double low = static_cast<double>(between(-9999, 9999)) / pick<double>({1, 10, 100, 1000});
     if (coin()) out[coin() ? "minimum" : "exclusiveMinimum"] = low;
-    if (coin()) out[coin() ? "maximum" : "exclusiveMaximum"] = low + static_cast<double>(between(1, 5000)) / 100;
+    if (coin())
+      out[coin() ? "maximum" : "exclusiveMaximum"] = low + static_cast<double>(between(1, 5000)) / 100;
     return out;
   }
 
@@ -94,7 +95,8 @@ class SchemaGenerator {
     io::Json out = {{"type", "string"}};
     switch (rng_.below(5)) {
       case 0:
-        out["pattern"] = pick<std::string>({"^[a-z]{1,5}$", "^(ab|c)+d?$", "[0-9]{3}", "^\\w+@\\w+\\.de$", "x", "^a.*z$"});
+        out["pattern"] =
+            pick<std::string>({"^[a-z]{1,5}$", "^(ab|c)+d?$", "[0-9]{3}", "^\\w+@\\w+\\.de$", "x", "^a.*z$"});
         break;
       case 1:
         out["format"] = pick<std::string>({"date", "uuid", "ipv4", "time"});
@@ -111,7 +113,8 @@ class SchemaGenerator {
   }
 
   io::Json fixed() {
-    const std::vector<io::Json> values = {"a", "b\"c\n", 1, -2.5, true, nullptr, {1, "x"}, {{"k", 1}, {"j", {2}}}, "\u00e9"};
+    const std::vector<io::Json> values = {
+        "a", "b\"c\n", 1, -2.5, true, nullptr, {1, "x"}, {{"k", 1}, {"j", {2}}}, "\u00e9"};
     if (coin()) return {{"const", pick(values)}};
     io::Json out = {{"enum", io::Json::array()}};
     for (int64_t i = between(1, 4); i > 0; --i) out["enum"].push_back(pick(values));
@@ -128,7 +131,9 @@ class SchemaGenerator {
     }
     if (rng_.below(6) == 0) required.push_back("extra");
     if (!required.empty()) out["required"] = required;
-    if (coin()) out["additionalProperties"] = required.size() > 0 && required.back() == "extra" ? any(depth - 1) : io::Json(false);
+    if (coin())
+      out["additionalProperties"] =
+          required.size() > 0 && required.back() == "extra" ? any(depth - 1) : io::Json(false);
     return out;
   }
 
@@ -209,15 +214,18 @@ class ReferenceValidator {
   static bool has_format(const std::string& s, const std::string& format) {
     int a = 0, b = 0, c = 0;
     char tail = 0;
-    if (format == "uuid") return std::regex_match(s, std::regex("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"));
+    if (format == "uuid")
+      return std::regex_match(s, std::regex("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"));
     if (format == "time") {
       return std::sscanf(s.c_str(), "%2d:%2d:%2d%c", &a, &b, &c, &tail) == 4 && a < 24 && b < 60 && c < 60;
     }
     if (format == "ipv4") {
       int d = 0;
-      return std::sscanf(s.c_str(), "%3d.%3d.%3d.%3d%c", &a, &b, &c, &d, &tail) == 4 && std::max({a, b, c, d}) < 256;
+      return std::sscanf(s.c_str(), "%3d.%3d.%3d.%3d%c", &a, &b, &c, &d, &tail) == 4 &&
+             std::max({a, b, c, d}) < 256;
     }
-    if (std::sscanf(s.c_str(), "%4d-%2d-%2d%c", &a, &b, &c, &tail) != 3 || b < 1 || b > 12 || c < 1) return false;
+    if (std::sscanf(s.c_str(), "%4d-%2d-%2d%c", &a, &b, &c, &tail) != 3 || b < 1 || b > 12 || c < 1)
+      return false;
     const bool leap = (a % 4 == 0 && a % 100 != 0) || a % 400 == 0;
     const int days[] = {31, leap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     return c <= days[b - 1];
@@ -225,11 +233,14 @@ class ReferenceValidator {
 
   bool valid(const io::Json& v, const io::Json& s) const {
     if (s.is_boolean()) return s.get<bool>();
-    if (s.contains("$ref") && !valid(v, root_.at(io::Json::json_pointer(s["$ref"].get<std::string>().substr(1))))) return false;
+    if (s.contains("$ref") &&
+        !valid(v, root_.at(io::Json::json_pointer(s["$ref"].get<std::string>().substr(1)))))
+      return false;
     if (s.contains("type")) {
       const io::Json& type = s["type"];
       bool any = type.is_string() && has_type(v, type.get<std::string>());
-      for (size_t i = 0; type.is_array() && i < type.size(); ++i) any |= has_type(v, type[i].get<std::string>());
+      for (size_t i = 0; type.is_array() && i < type.size(); ++i)
+        any |= has_type(v, type[i].get<std::string>());
       if (!any) return false;
     }
     if (s.contains("const") && !equal(v, s["const"])) return false;
@@ -254,7 +265,8 @@ class ReferenceValidator {
       const std::string text = v.get<std::string>();
       if (s.contains("minLength") && code_points(text) < s["minLength"].get<size_t>()) return false;
       if (s.contains("maxLength") && code_points(text) > s["maxLength"].get<size_t>()) return false;
-      if (s.contains("pattern") && !std::regex_search(text, std::regex(s["pattern"].get<std::string>()))) return false;
+      if (s.contains("pattern") && !std::regex_search(text, std::regex(s["pattern"].get<std::string>())))
+        return false;
       if (s.contains("format") && !has_format(text, s["format"].get<std::string>())) return false;
     }
     return true;
@@ -277,7 +289,8 @@ class ReferenceValidator {
       for (const auto& [key, member] : v.items()) {
         const bool named = s.contains("properties") && s["properties"].contains(key);
         if (named && !valid(member, s["properties"][key])) return false;
-        if (!named && s.contains("additionalProperties") && !valid(member, s["additionalProperties"])) return false;
+        if (!named && s.contains("additionalProperties") && !valid(member, s["additionalProperties"]))
+          return false;
       }
     }
     return true;
@@ -289,8 +302,8 @@ class ReferenceValidator {
       for (const io::Json& one : s[keyword]) holds += valid(v, one) ? 1 : 0;
       return holds;
     };
-    return (!s.contains("allOf") || count("allOf") == s["allOf"].size()) && (!s.contains("anyOf") || count("anyOf") > 0) &&
-           (!s.contains("oneOf") || count("oneOf") == 1);
+    return (!s.contains("allOf") || count("allOf") == s["allOf"].size()) &&
+           (!s.contains("anyOf") || count("anyOf") > 0) && (!s.contains("oneOf") || count("oneOf") == 1);
   }
 
   const io::Json& root_;

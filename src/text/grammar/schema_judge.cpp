@@ -18,7 +18,8 @@ uint8_t type_of(const io::Json& value) {
   if (value.is_object()) return kObject;
   const std::string decimal = decimal_of(value);
   const size_t point = decimal.find('.');
-  const bool whole = point == std::string::npos || decimal.find_first_not_of('0', point + 1) == std::string::npos;
+  const bool whole =
+      point == std::string::npos || decimal.find_first_not_of('0', point + 1) == std::string::npos;
   return whole ? kInteger : kFraction;
 }
 
@@ -48,12 +49,14 @@ Result<bool> SchemaCompiler::conforms(const io::Json& value, const Conjunction& 
 
 Status SchemaCompiler::count_work(size_t work) {
   if ((work_ += work) <= kMaxWork) return {};
-  return fail(ErrorCode::kTooLarge, "JSON schema: its alternatives and enumerations take too long to compare");
+  return fail(ErrorCode::kTooLarge,
+              "JSON schema: its alternatives and enumerations take too long to compare");
 }
 
 Result<bool> SchemaCompiler::conforms_to(const io::Json& value, const Alternative& parts, int depth) {
   for (const io::Json* part : parts) {
-    if (const auto fixed = part->find("const"); fixed != part->end() && !same_json(value, *fixed)) return false;
+    if (const auto fixed = part->find("const"); fixed != part->end() && !same_json(value, *fixed))
+      return false;
     const auto list = part->find("enum");
     if (list == part->end()) continue;
     HEARTH_RETURN_IF_ERROR(count_work(list->size()));
@@ -145,7 +148,8 @@ Result<bool> SchemaCompiler::disjoint(const Alternative& a, const Alternative& b
   if ((common & (kInteger | kFraction)) != 0) {
     for (const Alternative* side : {&a, &b, static_cast<const Alternative*>(&both)}) {
       HEARTH_ASSIGN(const NumberBounds limits, bounds(*side, (common & kFraction) == 0));
-      HEARTH_ASSIGN(const Dfa* language, known_language(key_of(limits), *side, [&] { return numbers(limits); }));
+      HEARTH_ASSIGN(const Dfa* language,
+                    known_language(key_of(limits), *side, [&] { return numbers(limits); }));
       // A side of which no number can be written may still hold numbers that the other writes.
       if (language->empty() != (side == &both)) return false;
     }

@@ -25,8 +25,10 @@ Result<SchemaCompiler::Range> SchemaCompiler::range(const Alternative& parts, st
                          decimal_of(*it).find_first_not_of("0123456789") == std::string::npos;
       if (!whole) return tree_.error(ErrorCode::kCorrupt, part, keyword, "must be an integer of at least 0");
       const auto value = static_cast<uint32_t>(std::min(it->get<double>(), 4e9));
-      if (keyword == min) out.min = std::max(out.min, value);
-      else out.max = std::min(out.max, value);
+      if (keyword == min)
+        out.min = std::max(out.min, value);
+      else
+        out.max = std::min(out.max, value);
     }
   }
   return out;
@@ -53,7 +55,8 @@ Result<Conjunction> SchemaCompiler::item(const Alternative& parts, size_t index)
       out.push_back(tree_.child(part, "prefixItems", std::to_string(index), (*prefix)[index]));
     } else if (items != part->end()) {
       if (items->is_array()) {
-        return tree_.error(ErrorCode::kUnsupported, part, "items", "a list here is prefixItems since draft 2020-12");
+        return tree_.error(ErrorCode::kUnsupported, part, "items",
+                           "a list here is prefixItems since draft 2020-12");
       }
       out.push_back(tree_.child(part, "items", "", *items));
     }
@@ -86,8 +89,10 @@ Result<ExprPtr> SchemaCompiler::arrays(const Alternative& parts) {
   for (uint32_t i = fixed_count; i-- > 0;) {
     const ExprPtr& one = items[std::min(i, prefix)];
     ExprPtr with = i == 0 ? sequence({one, tail}) : sequence({json_.comma(), one, tail});
-    if (i >= length.max) tail = literal("");
-    else tail = i < length.min ? with : optional(std::move(with));
+    if (i >= length.max)
+      tail = literal("");
+    else
+      tail = i < length.min ? with : optional(std::move(with));
   }
   return sequence({json_.open('['), std::move(tail), json_.close(']')});
 }
@@ -117,7 +122,9 @@ Result<Conjunction> SchemaCompiler::additional(const Alternative& parts) {
 
 bool SchemaCompiler::takes_additional(const Alternative& parts) const {
   const auto says = [](const io::Json* part) { return part->contains("additionalProperties"); };
-  const auto refuses = [&](const io::Json* part) { return says(part) && (*part)["additionalProperties"] == false; };
+  const auto refuses = [&](const io::Json* part) {
+    return says(part) && (*part)["additionalProperties"] == false;
+  };
   if (std::ranges::any_of(parts, refuses)) return false;
   return !options_.strict || std::ranges::any_of(parts, says);
 }
@@ -136,14 +143,16 @@ Result<SchemaCompiler::Objects> SchemaCompiler::members(const Alternative& parts
   for (const io::Json* part : parts) {
     const auto properties = part->find("properties");
     if (properties == part->end()) continue;
-    if (!properties->is_object()) return tree_.error(ErrorCode::kCorrupt, part, "properties", "must be an object");
+    if (!properties->is_object())
+      return tree_.error(ErrorCode::kCorrupt, part, "properties", "must be an object");
     for (const auto& [name, schema] : properties->items()) add(name);
   }
   for (const io::Json* part : parts) {
     const auto required = part->find("required");
     if (required == part->end()) continue;
-    const bool names = required->is_array() && std::all_of(required->begin(), required->end(),
-                                                           [](const io::Json& name) { return name.is_string(); });
+    const bool names =
+        required->is_array() && std::all_of(required->begin(), required->end(),
+                                            [](const io::Json& name) { return name.is_string(); });
     if (!names) return tree_.error(ErrorCode::kCorrupt, part, "required", "must be a list of strings");
     for (const io::Json& name : *required) out.required[add(name.get<std::string>())] = 1;
   }

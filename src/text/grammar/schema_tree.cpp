@@ -12,14 +12,32 @@ constexpr size_t kMaxAlternatives = 128;
 constexpr size_t kMaxChain = 64;
 constexpr uint64_t kMaxWork = 100'000;
 
-constexpr std::string_view kAnnotations[] = {"$schema",    "$id",      "$comment",   "$defs",     "definitions",
-                                             "title",      "default",  "description", "examples", "deprecated",
-                                             "readOnly",   "writeOnly"};
-constexpr std::string_view kKeywords[] = {
-    "$ref",      "allOf",      "anyOf",    "oneOf",   "type",    "enum",  "const",   "properties",
-    "required",  "additionalProperties",   "items",   "prefixItems",     "minItems", "maxItems",
-    "pattern",   "format",     "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum",
-    "exclusiveMaximum", "multipleOf"};
+constexpr std::string_view kAnnotations[] = {"$schema",     "$id",        "$comment", "$defs",
+                                             "definitions", "title",      "default",  "description",
+                                             "examples",    "deprecated", "readOnly", "writeOnly"};
+constexpr std::string_view kKeywords[] = {"$ref",
+                                          "allOf",
+                                          "anyOf",
+                                          "oneOf",
+                                          "type",
+                                          "enum",
+                                          "const",
+                                          "properties",
+                                          "required",
+                                          "additionalProperties",
+                                          "items",
+                                          "prefixItems",
+                                          "minItems",
+                                          "maxItems",
+                                          "pattern",
+                                          "format",
+                                          "minLength",
+                                          "maxLength",
+                                          "minimum",
+                                          "maximum",
+                                          "exclusiveMinimum",
+                                          "exclusiveMaximum",
+                                          "multipleOf"};
 
 bool contains(std::span<const std::string_view> names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
@@ -28,9 +46,12 @@ bool contains(std::span<const std::string_view> names, std::string_view name) {
 std::string escape_pointer(std::string_view token) {
   std::string out;
   for (const char c : token) {
-    if (c == '~') out += "~0";
-    else if (c == '/') out += "~1";
-    else out.push_back(c);
+    if (c == '~')
+      out += "~0";
+    else if (c == '/')
+      out += "~1";
+    else
+      out.push_back(c);
   }
   return out;
 }
@@ -62,8 +83,9 @@ std::optional<std::string> unescape_pointer(std::string_view token) {
 /// Whether a schema below the root has an $id (which would change what references mean).
 bool has_nested_id(const io::Json& value, bool root) {
   if (value.is_object() && !root && value.contains("$id")) return true;
-  return value.is_structured() &&
-         std::any_of(value.begin(), value.end(), [](const io::Json& item) { return has_nested_id(item, false); });
+  return value.is_structured() && std::any_of(value.begin(), value.end(), [](const io::Json& item) {
+           return has_nested_id(item, false);
+         });
 }
 
 }  // namespace
@@ -88,7 +110,8 @@ const io::Json* SchemaTree::child(const io::Json* schema, std::string_view keywo
 
 Status SchemaTree::check_keywords(const io::Json* schema) {
   if (!schema->is_object()) {
-    return fail(ErrorCode::kCorrupt, "JSON schema ", place(schema), ": a schema must be an object or a boolean");
+    return fail(ErrorCode::kCorrupt, "JSON schema ", place(schema),
+                ": a schema must be an object or a boolean");
   }
   if (checked_[schema]) return {};
   for (const auto& [key, value] : schema->items()) {
@@ -104,8 +127,9 @@ Result<const io::Json*> SchemaTree::resolve(const io::Json* schema, const io::Js
   if (!reference.is_string()) return error(ErrorCode::kCorrupt, schema, "$ref", "must be a string");
   const std::string text = reference.get<std::string>();
   if (text != "#" && !text.starts_with("#/")) {
-    return error(ErrorCode::kUnsupported, schema, "$ref",
-                 concat("only references within the schema (#, #/...) are supported, not ", io::printable(text)));
+    return error(
+        ErrorCode::kUnsupported, schema, "$ref",
+        concat("only references within the schema (#, #/...) are supported, not ", io::printable(text)));
   }
   if (nested_ids_ < 0) nested_ids_ = has_nested_id(root_, true) ? 1 : 0;
   if (nested_ids_ > 0) {
@@ -114,7 +138,8 @@ Result<const io::Json*> SchemaTree::resolve(const io::Json* schema, const io::Js
   const io::Json* target = &root_;
   for (size_t at = 1; at < text.size();) {
     const size_t end = std::min(text.find('/', at + 1), text.size());
-    const std::optional<std::string> key = unescape_pointer(std::string_view(text).substr(at + 1, end - at - 1));
+    const std::optional<std::string> key =
+        unescape_pointer(std::string_view(text).substr(at + 1, end - at - 1));
     at = end;
     const io::Json* next = nullptr;
     if (key && target->is_object() && target->contains(*key)) next = &(*target)[*key];
@@ -135,11 +160,10 @@ Result<const io::Json*> SchemaTree::resolve(const io::Json* schema, const io::Js
 Result<const io::Json*> SchemaTree::follow(const io::Json* schema) {
   for (size_t steps = 0; schema->is_object(); ++steps) {
     const auto reference = schema->find("$ref");
-    const bool alone = reference != schema->end() && std::all_of(schema->items().begin(), schema->items().end(),
-                                                                 [](const auto& item) {
-                                                                   return item.key() == "$ref" ||
-                                                                          contains(kAnnotations, item.key());
-                                                                 });
+    const bool alone = reference != schema->end() &&
+                       std::all_of(schema->items().begin(), schema->items().end(), [](const auto& item) {
+                         return item.key() == "$ref" || contains(kAnnotations, item.key());
+                       });
     if (!alone) break;
     if (steps > kMaxChain) return error(ErrorCode::kUnsupported, schema, "$ref", "refers to itself");
     HEARTH_ASSIGN(schema, resolve(schema, *reference));
@@ -150,7 +174,8 @@ Result<const io::Json*> SchemaTree::follow(const io::Json* schema) {
 Status SchemaTree::multiply(std::vector<Alternative>& into, const std::vector<Alternative>& by,
                             const io::Json* schema, std::string_view keyword) const {
   if (into.size() * by.size() > kMaxAlternatives) {
-    return error(ErrorCode::kTooLarge, schema, keyword, concat("more than ", kMaxAlternatives, " combinations"));
+    return error(ErrorCode::kTooLarge, schema, keyword,
+                 concat("more than ", kMaxAlternatives, " combinations"));
   }
   std::vector<Alternative> out;
   for (const Alternative& a : into) {
@@ -180,7 +205,8 @@ Result<std::vector<Alternative>> SchemaTree::expand_any(const io::Json* schema, 
     all.insert(all.end(), some.begin(), some.end());
     origin.resize(all.size(), i);
     if (all.size() > kMaxAlternatives) {
-      return error(ErrorCode::kTooLarge, schema, keyword, concat("more than ", kMaxAlternatives, " alternatives"));
+      return error(ErrorCode::kTooLarge, schema, keyword,
+                   concat("more than ", kMaxAlternatives, " alternatives"));
     }
   }
   if (keyword != "oneOf") return all;
@@ -193,10 +219,11 @@ Result<std::vector<Alternative>> SchemaTree::expand_any(const io::Json* schema, 
       HEARTH_RETURN_IF_ERROR(multiply(with_b, {{schema}}, schema, keyword));
       HEARTH_ASSIGN(const bool apart, disjoint_(with_a[0], with_b[0]));
       if (!apart) {
-        return error(ErrorCode::kUnsupported, schema, keyword,
-                     concat("alternatives ", origin[b], " and ", origin[a],
-                            " cannot be told apart (by type, const, enum, range or a required property); anyOf "
-                            "allows overlaps"));
+        return error(
+            ErrorCode::kUnsupported, schema, keyword,
+            concat("alternatives ", origin[b], " and ", origin[a],
+                   " cannot be told apart (by type, const, enum, range or a required property); anyOf "
+                   "allows overlaps"));
       }
     }
   }
@@ -223,7 +250,8 @@ Result<std::vector<Alternative>> SchemaTree::expand_one(const io::Json* schema, 
       return error(ErrorCode::kCorrupt, schema, "allOf", "must be a list of schemas, not empty");
     }
     for (size_t i = 0; i < all->size(); ++i) {
-      HEARTH_ASSIGN(const Alternatives some, expand_one(child(schema, "allOf", std::to_string(i), (*all)[i]), chain));
+      HEARTH_ASSIGN(const Alternatives some,
+                    expand_one(child(schema, "allOf", std::to_string(i), (*all)[i]), chain));
       HEARTH_RETURN_IF_ERROR(multiply(out, some, schema, "allOf"));
     }
   }

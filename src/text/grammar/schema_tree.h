@@ -34,9 +34,12 @@ class SchemaTree {
   /// JSON pointer of a schema, for messages and rule names.
   std::string place(const io::Json* schema) const;
   /// Of the first, "#" if there is none.
-  std::string place(const Conjunction& schemas) const { return place(schemas.empty() ? nullptr : schemas[0]); }
+  std::string place(const Conjunction& schemas) const {
+    return place(schemas.empty() ? nullptr : schemas[0]);
+  }
   /// "PLACE/keyword: message".
-  Error error(ErrorCode code, const io::Json* schema, std::string_view keyword, std::string_view message) const;
+  Error error(ErrorCode code, const io::Json* schema, std::string_view keyword,
+              std::string_view message) const;
   /// Remembers where a subschema is.
   const io::Json* child(const io::Json* schema, std::string_view keyword, std::string_view key,
                         const io::Json& value);

@@ -81,8 +81,8 @@ bool add_config(const Grammar& grammar, StackArena& arena, const StepLimits& lim
   return add_config(grammar, arena, limits, {frame.ret, frame.parent}, out);
 }
 
-bool step(const Grammar& grammar, StackArena& arena, const StepLimits& limits, const ConfigSet& in, uint8_t byte,
-          ConfigSet& out) {
+bool step(const Grammar& grammar, StackArena& arena, const StepLimits& limits, const ConfigSet& in,
+          uint8_t byte, ConfigSet& out) {
   out.clear();
   for (const Config& config : in.configs) {
     const uint32_t to = grammar.next(config.state, byte);

@@ -1,6 +1,6 @@
 // Parses in progress: an automaton state on top of a stack of states to return to, and sets of them, because
-// an ambiguous grammar may be in several places at once. Stacks share their tails and equal stacks are one, so
-// comparing two is comparing two numbers. Must not know vocabularies or masks.
+// an ambiguous grammar may be in several places at once. Stacks share their tails and equal stacks are one,
+// so comparing two is comparing two numbers. Must not know vocabularies or masks.
 #pragma once
 
 #include <cstdint>
@@ -41,8 +41,8 @@ struct Config {
   bool operator==(const Config&) const = default;
 };
 
-/// Where a text may be in the grammar. Calls are already opened and ended rules already left, so that only the
-/// byte edges of the states matter.
+/// Where a text may be in the grammar. Calls are already opened and ended rules already left, so that only
+/// the byte edges of the states matter.
 struct ConfigSet {
   std::vector<Config> configs;
   bool ended = false;      // the bottom was left: the text may end here
@@ -74,7 +74,7 @@ struct StepLimits {
 bool add_config(const Grammar& grammar, StackArena& arena, const StepLimits& limits, Config config,
                 ConfigSet& out);
 /// Where `byte` leads from all of `in`. `out` is cleared first; false (and `out` dead) if there are too many.
-bool step(const Grammar& grammar, StackArena& arena, const StepLimits& limits, const ConfigSet& in, uint8_t byte,
-          ConfigSet& out);
+bool step(const Grammar& grammar, StackArena& arena, const StepLimits& limits, const ConfigSet& in,
+          uint8_t byte, ConfigSet& out);
 
 }  // namespace hearth::text::grammar

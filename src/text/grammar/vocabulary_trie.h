@@ -28,7 +28,7 @@ class VocabularyTrie {
     uint16_t depth = 0;         // bytes from the root
     uint16_t deepest = 0;       // of the subtree
     uint8_t byte = 0;
-    uint8_t below = 0;          // byte_kind of all bytes of descendants, joined
+    uint8_t below = 0;  // byte_kind of all bytes of descendants, joined
   };
   /// Node 0 is the root; one more node ends the last one's tokens.
   std::span<const Node> nodes() const { return nodes_; }
