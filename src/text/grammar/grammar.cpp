@@ -241,6 +241,7 @@ class GrammarCompiler {
     grammar_.reset(new Grammar());
     Grammar& out = *grammar_;
     out.max_depth_ = limits_.max_depth;
+    out.root_end_ = first_[1];
     out.nullable_ = root_nullable_;
     for (size_t rule = 0; rule < automata_.size(); ++rule) {
       const uint32_t base = first_[rule];

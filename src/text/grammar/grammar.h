@@ -19,7 +19,7 @@ struct GrammarLimits {
   /// Of nested rules while matching; deeper nesting is not offered. Below what JSON parsers accept.
   uint32_t max_depth = 100;
   /// Of alternatives that a point of the grammar opens by calling rules.
-  uint32_t max_alternatives = 256;
+  uint32_t max_alternatives = 400;
 };
 
 /// Context-free, over bytes. Every state leads to the end of the text within the depth limit: what leads
@@ -61,6 +61,8 @@ class Grammar {
     return kDead;
   }
   uint32_t start() const { return start_; }
+  /// Of the root, which nothing calls: its stack is always empty.
+  bool in_root(uint32_t state) const { return state < root_end_; }
   /// The empty text matches.
   bool nullable() const { return nullable_; }
   uint32_t max_depth() const { return max_depth_; }
@@ -77,6 +79,7 @@ class Grammar {
   std::vector<grammar::ByteEdge> edges_;
   std::vector<grammar::CallEdge> calls_;
   uint32_t start_ = 0;
+  uint32_t root_end_ = 0;
   uint32_t max_depth_ = 0;
   bool nullable_ = false;
 };

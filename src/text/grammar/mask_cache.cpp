@@ -134,7 +134,7 @@ void GrammarMasks::compute_state_mask(uint32_t state, Scratch& scratch) const {
     out.bits.assign(trie_->mask_words(), 0);
     set_bits(scratch.ids, out.bits);
   }
-  out.leaves.assign(scratch.leaves.begin(), scratch.leaves.end());
+  if (!grammar_->in_root(state)) out.leaves.assign(scratch.leaves.begin(), scratch.leaves.end());
   out.max_depth = scratch.max_depth;
 }
 

@@ -62,7 +62,7 @@ class GrammarMasks {
   void compute_state_mask(uint32_t state, Scratch& scratch) const;
   bool compute_from_similar(uint32_t state, Scratch& scratch) const;
   void walk_differences(uint32_t state, uint32_t similar, uint32_t alike, Scratch& scratch) const;
-  void use_differences(const StateMask& base, Scratch& scratch) const;
+  void use_differences(uint32_t state, const StateMask& base, Scratch& scratch) const;
   /// How many bytes two states certainly treat alike: tokens that long are allowed by both or neither.
   uint32_t alike_bytes(uint32_t a, uint32_t b, Scratch& scratch) const;
   void add_state_tokens(const StateMask& state_mask, Scratch& scratch, std::span<uint64_t> mask) const;

@@ -75,7 +75,8 @@ bool GrammarMasks::compute_from_similar(uint32_t state, Scratch& scratch) const 
   uint32_t best_alike = 0;
   for (const auto& example : examples_) {
     const uint32_t other = example.load(std::memory_order_acquire);
-    if (other == kNone) continue;
+    if (other == kNone || grammar_->in_root(other) != grammar_->in_root(state))
+      continue;  // leaves are not kept of the root
     const uint32_t alike = alike_bytes(state, other, scratch);
     if (best == kNone || alike > best_alike) {
       best = other;
@@ -149,12 +150,12 @@ void GrammarMasks::walk_differences(uint32_t state, uint32_t similar, uint32_t a
     if (!after.open()) remove(i + 1, here.subtree_end);
     i = after.open() ? i + 1 : here.subtree_end;
   }
-  use_differences(base, scratch);
+  use_differences(state, base, scratch);
 }
 
-void GrammarMasks::use_differences(const StateMask& base, Scratch& scratch) const {
+void GrammarMasks::use_differences(uint32_t state, const StateMask& base, Scratch& scratch) const {
   StateMask& out = scratch.made;
-  out.leaves.assign(scratch.leaves.begin(), scratch.leaves.end());
+  if (!grammar_->in_root(state)) out.leaves.assign(scratch.leaves.begin(), scratch.leaves.end());
   out.max_depth = scratch.max_depth;
   if (scratch.ids.size() + scratch.removed.size() <= kMaxDifferences) {
     out.base = &base;

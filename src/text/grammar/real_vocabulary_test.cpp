@@ -72,6 +72,17 @@ TEST_F(RealVocabulary, EveryTokenIsInTheTrie) {
   EXPECT_TRUE(trie_->spell(every_byte).has_value());
 }
 
+TEST_F(RealVocabulary, ControlTokensAreLeftOutUnlessSpoken) {
+  const std::optional<TokenId> control = tokenizer_->find_token("<|im_start|>");
+  ASSERT_TRUE(control.has_value());
+  EXPECT_EQ(trie_->token_bytes(*control), "");
+  const VocabularyTrie speaking(*tokenizer_, std::span(&*control, 1));
+  EXPECT_EQ(speaking.token_bytes(*control), "<|im_start|>");
+  EXPECT_EQ(speaking.spell("<|im_start|>")->size(), 1u);
+  ASSERT_FALSE(trie_->end_tokens().empty());
+  EXPECT_EQ(trie_->token_bytes(trie_->end_tokens()[0]), "");
+}
+
 TEST_F(RealVocabulary, CountedStrings) {
   const auto grammar = compile_schema(json_of(
       R"({"type":"array","prefixItems":[{"type":"string","minLength":3,"maxLength":70},)"
