@@ -45,17 +45,20 @@ Status Console::out_status() const {
 }
 
 void Console::note(std::string_view line) {
-  progress_done();
+  const std::lock_guard lock(progress_mutex_);
+  end_progress();
   std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
 }
 
 void Console::dim(std::string_view line) {
   if (!err_is_terminal_) return;
-  progress_done();
+  const std::lock_guard lock(progress_mutex_);
+  end_progress();
   std::fprintf(stderr, "\033[2m%.*s\033[0m\n", static_cast<int>(line.size()), line.data());
 }
 
 void Console::progress(std::string_view label, double fraction, std::string_view detail) {
+  const std::lock_guard lock(progress_mutex_);
   if (!err_is_terminal_) {
     const int decile = fraction < 0 ? 0 : static_cast<int>(fraction * 10);
     if (decile == last_decile_) return;
@@ -81,6 +84,11 @@ void Console::progress(std::string_view label, double fraction, std::string_view
 }
 
 void Console::progress_done() {
+  const std::lock_guard lock(progress_mutex_);
+  end_progress();
+}
+
+void Console::end_progress() {
   if (progress_open_) std::fputs("\r\033[K", stderr);
   progress_open_ = false;
   last_decile_ = -1;

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -34,10 +35,13 @@ class Console {
   bool in_is_terminal() const { return in_is_terminal_; }
 
  private:
+  void end_progress();
+
   bool out_is_terminal_;
   bool err_is_terminal_;
   bool in_is_terminal_;
   int last_decile_ = -1;
+  std::mutex progress_mutex_;  // a server loads on one thread and tells on others
   bool progress_open_ = false;
   int out_error_ = 0;  // errno of the first failed write
 };

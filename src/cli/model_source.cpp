@@ -90,7 +90,8 @@ class Models : public serve::ModelSource {
 
   static std::optional<store::Model> in_store(const std::string& name) {
     const auto home = store::Store::default_home();
-    if (!home || !std::filesystem::exists(*home)) return std::nullopt;
+    std::error_code error;
+    if (!home || !std::filesystem::exists(*home, error)) return std::nullopt;
     auto opened = store::Store::open(*home);
     if (!opened) return std::nullopt;
     auto model = opened->find(name);
@@ -100,7 +101,8 @@ class Models : public serve::ModelSource {
   static std::vector<Entry> stored() {
     std::vector<Entry> out;
     const auto home = store::Store::default_home();
-    if (!home || !std::filesystem::exists(*home)) return out;
+    std::error_code error;
+    if (!home || !std::filesystem::exists(*home, error)) return out;
     const auto opened = store::Store::open(*home);
     const auto models = opened ? opened->list() : Result<std::vector<store::Model>>(opened.error());
     if (!models) return out;
@@ -153,7 +155,13 @@ Result<std::unique_ptr<serve::ModelSource>> make_model_source(SourceOptions opti
     std::error_code error;
     const bool is_path = std::filesystem::equivalent(model, path, error) && !error;
     const std::filesystem::path clean = path.has_filename() ? path : path.parent_path();
-    entries.push_back(entry_of(is_path ? clean.stem().string() : model, path));
+    const bool file = clean.extension() == ".gguf";
+    Entry entry = entry_of(!is_path ? model : (file ? clean.stem() : clean.filename()).string(), path);
+    for (const Entry& other : entries) {
+      if (other.id == entry.id)
+        return fail(ErrorCode::kUsage, "two models would be called '", entry.id, "'; rename one");
+    }
+    entries.push_back(std::move(entry));
   }
   Entry specialist{std::string(kSpecialistName), {}, {}};
   specialist.info.id = specialist.id;

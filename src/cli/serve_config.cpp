@@ -35,10 +35,10 @@ Result<std::vector<std::string>> strings(const io::Json& table, std::string_view
 
 template <typename T>
 Result<std::optional<T>> whole(const io::Json& table, std::string_view key, int64_t least,
-                               const std::string& where) {
+                               const std::string& where, int64_t most = std::numeric_limits<T>::max()) {
   HEARTH_ASSIGN(const std::optional<int64_t> value, io::json_int(table, key));
   if (!value) return std::optional<T>();
-  if (*value < least || *value > std::numeric_limits<T>::max())
+  if (*value < least || *value > most)
     return fail(ErrorCode::kUsage, where, ": ", key, " = ", *value, " is out of range");
   return std::optional<T>(static_cast<T>(*value));
 }
@@ -75,9 +75,9 @@ Result<ServeConfig> read_serve_config(const std::filesystem::path& path) {
   HEARTH_ASSIGN(config.port, whole<uint16_t>(table, "port", 0, where));
   HEARTH_ASSIGN(config.tls_certificate, io::json_string(table, "tls_certificate"));
   HEARTH_ASSIGN(config.tls_key, io::json_string(table, "tls_key"));
-  HEARTH_ASSIGN(config.parallel, whole<int32_t>(table, "parallel", 1, where));
-  HEARTH_ASSIGN(config.queue, whole<int32_t>(table, "queue", 0, where));
-  HEARTH_ASSIGN(config.max_models, whole<int32_t>(table, "max_models", 1, where));
+  HEARTH_ASSIGN(config.parallel, whole<int32_t>(table, "parallel", 1, where, 256));
+  HEARTH_ASSIGN(config.queue, whole<int32_t>(table, "queue", 0, where, 65536));
+  HEARTH_ASSIGN(config.max_models, whole<int32_t>(table, "max_models", 1, where, 64));
   HEARTH_ASSIGN(config.keep_alive_s, io::json_float(table, "keep_alive_s"));
   HEARTH_ASSIGN(config.models, strings(table, "models", where));
   HEARTH_ASSIGN(config.cors_origins, strings(table, "cors_origins", where));
@@ -86,6 +86,10 @@ Result<ServeConfig> read_serve_config(const std::filesystem::path& path) {
       return fail(ErrorCode::kUsage, where, ": api_keys must be a list of tables ([[api_keys]])");
     for (size_t i = 0; i < keys->size(); ++i) {
       HEARTH_ASSIGN(serve::ApiKey key, read_key((*keys)[i], concat(where, ": api_keys[", i, "]")));
+      for (const serve::ApiKey& other : config.keys) {
+        if (other.name == key.name)
+          return fail(ErrorCode::kUsage, where, ": two API keys are called '", key.name, "'");
+      }
       config.keys.push_back(std::move(key));
     }
   }

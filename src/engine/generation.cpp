@@ -58,6 +58,11 @@ int64_t Generation::tokens_left() const {
                          : max_tokens_ - completion_.usage.generated_tokens;
 }
 
+/// Whether what is open can at all be closed with so many tokens: quick to say no.
+bool Generation::can_close(int64_t tokens) const {
+  return matcher_->closing_length() <= static_cast<uint64_t>(tokens) * masks_->trie().max_token_bytes();
+}
+
 /// The fewest tokens that complete what the grammar has open; nullopt when that is not known to be possible.
 std::optional<std::vector<text::TokenId>> Generation::closing() const {
   const std::optional<std::string> bytes = matcher_->closing_bytes();
@@ -87,19 +92,24 @@ Result<runtime::SampledToken> Generation::draw(std::span<const float> logits,
   constexpr uint64_t kFarFromEnd = 256;  // bytes beyond what is left: no token takes so many to close
   const int64_t left = tokens_left();
   const bool near_end = left < static_cast<int64_t>(matcher_->closing_length() + kFarFromEnd);
-  const auto before = near_end ? closing() : std::nullopt;
+  const auto before = near_end && can_close(left) ? closing() : std::nullopt;
   matcher_->fill_mask(allowed_);
   HEARTH_ASSIGN(const runtime::SampledToken drawn, draw_of(logits, history, allowed_));
   if (!matcher_->accept(drawn.id))
     return fail(ErrorCode::kInternal, "the grammar does not take token ", drawn.id, ", which it allowed");
-  if (!before || before->empty() || static_cast<int64_t>(before->size()) > left || matcher_->finished())
-    return drawn;
-  const auto after = closing();
+  if (!before || static_cast<int64_t>(before->size()) > left || matcher_->finished()) return drawn;
+  const auto after = can_close(left) ? closing() : std::nullopt;
   if (after && static_cast<int64_t>(after->size()) <= left - 1) return drawn;
   matcher_->rollback(1);  // it would leave too much open
   std::fill(allowed_.begin(), allowed_.end(), 0);
-  const auto forced = static_cast<size_t>(before->front());
-  allowed_[forced / 64] |= uint64_t{1} << (forced % 64);
+  const auto allow = [&](text::TokenId id) {
+    allowed_[static_cast<size_t>(id) / 64] |= uint64_t{1} << (id % 64);
+  };
+  if (before->empty()) {
+    for (const text::TokenId id : masks_->trie().end_tokens()) allow(id);
+  } else {
+    allow(before->front());
+  }
   HEARTH_ASSIGN(const runtime::SampledToken closed, draw_of(logits, history, allowed_));
   if (!matcher_->accept(closed.id))
     return fail(ErrorCode::kInternal, "the grammar does not take token ", closed.id, ", which closes it");
@@ -111,7 +121,10 @@ bool Generation::take_forced(std::vector<int32_t>& history, const TextSink& sink
   const std::string bytes = matcher_->forced_bytes();
   if (bytes.empty()) return true;
   auto tokens = masks_->trie().spell(bytes);
-  if (!tokens || static_cast<int64_t>(tokens->size()) >= tokens_left()) return true;
+  // Near the end each token is weighed against what it takes to close.
+  constexpr int64_t kSpare = 256;
+  const auto needed = static_cast<int64_t>(matcher_->closing_length()) + kSpare;
+  if (!tokens || tokens_left() < needed) return true;
   tokens->pop_back();  // the model may want to write the last bytes together with what follows
   for (const text::TokenId token : *tokens) {
     if (!matcher_->accept(token)) return true;
@@ -126,6 +139,11 @@ Result<bool> Generation::advance(std::span<const float> logits, std::span<const 
                                  const TextSink& sink) {
   HEARTH_ASSIGN(const runtime::SampledToken sampled, draw(logits, history));
   record(sampled);
+  if (matcher_ && matcher_->finished()) {  // the grammar's end token, which nothing can follow
+    completion_.tokens.back().text.clear();
+    completion_.finish = FinishReason::kStop;
+    return false;
+  }
   if (!ignore_end_ && tokenizer_ && tokenizer_->is_end_of_generation(sampled.id)) {
     completion_.tokens.back().text.clear();
     completion_.finish = FinishReason::kStop;

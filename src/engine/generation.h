@@ -45,6 +45,7 @@ class Generation {
                                         std::span<const uint64_t> allowed);
   std::optional<std::vector<text::TokenId>> closing() const;
   int64_t tokens_left() const;
+  bool can_close(int64_t tokens) const;
   bool emit(std::string_view text, const TextSink& sink);
   void deliver(std::string_view text, const TextSink& sink);
 

@@ -2,6 +2,7 @@
 #include "engine/scheduler.h"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "base/clock.h"
@@ -37,6 +38,7 @@ struct Scheduler::Answer {
   int64_t proposed = 0;
   size_t told = 0;  // tokens
   double submitted_s = 0, admitted_s = 0, first_s = 0, last_s = 0;
+  bool ends_with_context = false;  // max_tokens is what the context has room for
   bool over = false;
 
   bool writing() const { return computed >= prompt_tokens; }
@@ -65,11 +67,16 @@ Scheduler::~Scheduler() = default;
 Result<std::unique_ptr<Scheduler::Answer>> Scheduler::prepare(Submission submission) const {
   const CompletionRequest& request = submission.request;
   HEARTH_ASSIGN(std::vector<int32_t> ids, prompt_ids(*model_, request));
+  const auto count = static_cast<int64_t>(ids.size());
+  // The last token drawn needs no place. So bounded, a grammar closes before the context ends, too.
+  const int64_t room = model_->context_tokens() - count + 1;
+  const bool by_context = request.max_tokens < 0 || request.max_tokens > room;
+  if (by_context) submission.request.max_tokens = room;
   HEARTH_ASSIGN(Generation generation,
                 Generation::create(request, model_->tokenizer(), model_->runtime().vocabulary()));
-  const auto count = static_cast<int64_t>(ids.size());
   auto answer = std::make_unique<Answer>(std::move(submission), std::move(ids), std::move(generation));
   answer->prompt_tokens = count;
+  answer->ends_with_context = by_context;
   answer->submitted_s = now_s();
   Usage& usage = answer->generation.completion().usage;
   usage.prompt_tokens = count;
@@ -95,9 +102,15 @@ Status Scheduler::submit(Submission submission) {
     const std::lock_guard lock(mutex_);
     HEARTH_RETURN_IF_ERROR(take_place());
   }
+  struct Place {  // also given back when memory runs out
+    Scheduler* scheduler;
+    ~Place() {
+      const std::lock_guard lock(scheduler->mutex_);
+      --scheduler->preparing_;
+    }
+  } const place{this};
   auto answer = prepare(std::move(submission));
   const std::lock_guard lock(mutex_);
-  --preparing_;
   if (!answer) return answer.error();
   if (stopping_) return fail(ErrorCode::kBusy, "the model is being unloaded; try again later");
   ++accepted_;
@@ -162,7 +175,7 @@ void Scheduler::step() {
       const double rate = static_cast<double>(prompt_part) / std::max(1e-6, now_s() - start_s);
       if (prompt_part >= kLeastPiece)
         prompt_tokens_per_s_ = prompt_tokens_per_s_ == 0 ? rate : 0.7 * prompt_tokens_per_s_ + 0.3 * rate;
-      for (size_t i = 0; i < planned_.size(); ++i) digest(*planned_[i], i);
+      for (size_t i = 0; i < planned_.size(); ++i) digest_safely(*planned_[i], i);
     } else if (!make_room(computed.error())) {
       for (Answer* answer : planned_) end(*answer, computed.error());
     }
@@ -181,25 +194,31 @@ void Scheduler::drop_cancelled(Answers& answers) {
   std::erase_if(answers, [](const auto& answer) { return answer->over; });
 }
 
+/// Tokens computed for a client that has answers here. A new one comes just before all others, but with no
+/// claim on what they had before it.
+double Scheduler::served(const std::string& client) const {
+  if (const auto it = served_.find(client); it != served_.end()) return it->second;
+  double least = 0;
+  for (auto it = served_.begin(); it != served_.end(); ++it)
+    least = it == served_.begin() ? it->second : std::min(least, it->second);
+  return least - 1;
+}
+
 /// Moves answers to the running ones while there is room: by priority, then those of the client that has been
 /// served least, then by age.
 void Scheduler::admit() {
   while (!waiting_.empty() && static_cast<int64_t>(running_.size()) < options_.max_running) {
-    const auto served = [&](const std::unique_ptr<Answer>& answer) {
-      const auto it = served_.find(answer->submission.client);
-      return it == served_.end() ? 0.0 : it->second;
-    };
     const auto next = std::min_element(waiting_.begin(), waiting_.end(), [&](const auto& a, const auto& b) {
       if (a->submission.priority != b->submission.priority)
         return a->submission.priority > b->submission.priority;
-      return served(a) < served(b);
+      return served(a->submission.client) < served(b->submission.client);
     });
     Answer& answer = **next;
     if (answer.admitted_s == 0) {
       answer.admitted_s = now_s();
       own_.queue_s.add(answer.admitted_s - answer.submitted_s);
     }
-    served_.try_emplace(answer.submission.client, 0.0);
+    served_.try_emplace(answer.submission.client, served(answer.submission.client));
     running_.push_back(std::move(*next));
     waiting_.erase(next);
   }
@@ -216,14 +235,29 @@ bool Scheduler::awaits_prefix(const Answer& answer, int64_t available) const {
   return false;
 }
 
-/// Whether so many more tokens, and some to write, fit beside what is planned already; kept prefixes give
-/// way. Always for an answer that has the cache for itself.
+/// Whether so many more tokens, and some to write, fit beside what is planned and what others still have to
+/// read; kept prefixes give way where that helps. Always for an answer that has the cache for itself.
 bool Scheduler::has_room(int64_t tokens) {
-  const auto missing = [&] { return tokens + kPage - (model_->runtime().free_tokens() - planned_room_); };
+  const runtime::RuntimeOptions& options = model_->runtime().options();
+  int64_t held = 0, to_read = 0, holders = 0;
+  for (const auto& other : running_) {
+    if (!other->has_sequence) continue;
+    ++holders;
+    held += static_cast<int64_t>(other->ids.size()) + kPage;
+    if (!other->writing()) to_read += other->left();
+  }
+  if (holders == 0) {
+    while (model_->runtime().free_tokens() < tokens + kPage && prefixes_.evict()) {
+    }
+    return true;
+  }
+  if (held + tokens + kPage > std::max(options.cache_tokens, options.context_tokens)) return false;
+  const auto missing = [&] {
+    return tokens + kPage + planned_room_ + to_read - model_->runtime().free_tokens();
+  };
   while (missing() > 0 && prefixes_.evict()) {
   }
-  return missing() <= 0 || std::none_of(running_.begin(), running_.end(),
-                                        [](const auto& answer) { return answer->has_sequence; });
+  return missing() <= 0;
 }
 
 /// Gives the answer a sequence, with as much of its prompt as is known. False: not now.
@@ -258,6 +292,7 @@ bool Scheduler::find_sequence(Answer& answer) {
   const int64_t computed = fork ? fork->tokens : 0;
   if (!has_room(limit + 1 - computed)) {  // when others are over there will be
     runtime.close_sequence(*opened);
+    short_of_room_ = true;
     return false;
   }
   answer.has_sequence = true;
@@ -317,22 +352,25 @@ void Scheduler::plan_batch() {
   bool writing = false;
   for (auto& answer : running_) writing = writing || (answer->has_sequence && answer->writing());
   int64_t budget = prompt_budget(writing);
-  int64_t nothing = 0;
-  for (auto& answer : running_) {  // those who write first: they never wait
-    if (answer->has_sequence && answer->left() == 1 && answer->writing()) plan(*answer, nothing);
-  }
+  short_of_room_ = false;
   std::vector<Answer*> reading;
-  for (auto& answer : running_) {
-    if (!answer->has_sequence || answer->left() > 1 || !answer->writing()) reading.push_back(answer.get());
+  for (auto& answer : running_) {  // those who write first: they never wait
+    if (answer->has_sequence && answer->writing()) {
+      int64_t own = kPage;  // what a grammar has forced, or is computed again
+      plan(*answer, own);
+    } else {
+      reading.push_back(answer.get());
+    }
   }
   std::stable_sort(reading.begin(), reading.end(), [&](const Answer* a, const Answer* b) {
     if (a->submission.priority != b->submission.priority)
       return a->submission.priority > b->submission.priority;
-    return served_[a->submission.client] < served_[b->submission.client];
+    return served(a->submission.client) < served(b->submission.client);
   });
   for (Answer* answer : reading) {
     if (budget <= 0) break;
-    if (answer->has_sequence || find_sequence(*answer)) plan(*answer, budget);
+    // Who comes after one that waits for room must not take it.
+    if (answer->has_sequence || (!short_of_room_ && find_sequence(*answer))) plan(*answer, budget);
   }
 }
 
@@ -348,6 +386,10 @@ Status Scheduler::compute() {
 /// are computed again later. False when there is nothing to give up.
 bool Scheduler::make_room(const Error& why) {
   if (why.code != ErrorCode::kTooLarge) return false;
+  for (Answer* answer : planned_) {  // cannot be: drawn tokens are bounded by the context
+    if (answer->computed + static_cast<int64_t>(answer->chunk.size()) > model_->context_tokens())
+      return false;
+  }
   if (prefixes_.evict()) return true;
   Answer* youngest = nullptr;
   int64_t holders = 0;
@@ -375,6 +417,15 @@ void Scheduler::snapshot(Answer& answer) {
   prefixes_.keep(*fork, {answer.ids.begin(), answer.ids.begin() + answer.computed});
 }
 
+/// One answer for which memory runs out must not end the others.
+void Scheduler::digest_safely(Answer& answer, size_t chunk) {
+  try {
+    digest(answer, chunk);
+  } catch (const std::exception& error) {
+    end(answer, fail(ErrorCode::kInternal, "an answer failed: ", error.what()));
+  }
+}
+
 /// What the batch gave an answer: tokens in the cache, and the next ones drawn.
 void Scheduler::digest(Answer& answer, size_t chunk) {
   const auto fed = static_cast<int64_t>(batch_[chunk].tokens.size()) - answer.proposed;
@@ -391,12 +442,10 @@ void Scheduler::digest(Answer& answer, size_t chunk) {
   const bool goes_on = draw(answer, chunk);
   tell(answer);
   if (answer.over) return;
+  if (goes_on) return;
   Completion& completion = answer.generation.completion();
-  if (goes_on && answer.computed >= model_->context_tokens()) {
+  if (completion.finish == FinishReason::kLength && answer.ends_with_context)
     completion.finish = FinishReason::kContextFull;
-  } else if (goes_on) {
-    return;
-  }
   answer.generation.flush([&](std::string_view text) {
     return !answer.submission.on_text || answer.submission.on_text(text, {});
   });

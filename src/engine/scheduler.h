@@ -75,6 +75,7 @@ class Scheduler {
   void step();
   void drop_cancelled(Answers& answers);
   void admit();
+  double served(const std::string& client) const;
   bool has_room(int64_t tokens);
   bool find_sequence(Answer& answer);
   bool awaits_prefix(const Answer& answer, int64_t available) const;
@@ -83,6 +84,7 @@ class Scheduler {
   void plan_batch();
   Status compute();
   bool make_room(const Error& why);
+  void digest_safely(Answer& answer, size_t chunk);
   void digest(Answer& answer, size_t chunk);
   bool draw(Answer& answer, size_t chunk);
   void snapshot(Answer& answer);
@@ -102,7 +104,8 @@ class Scheduler {
   Answers running_;
   std::vector<Answer*> planned_;
   std::vector<runtime::SequenceChunk> batch_;
-  int64_t planned_room_ = 0;  // tokens of pages that the batch may take
+  int64_t planned_room_ = 0;    // tokens of pages that the batch may take
+  bool short_of_room_ = false;  // an answer of this step waits for others to end
   SchedulerStats own_;
 
   mutable std::mutex mutex_;

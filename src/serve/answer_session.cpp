@@ -42,6 +42,12 @@ void AnswerSession::refuse(const Error& error) {
 void AnswerSession::start(std::shared_ptr<HostedModel> model, double load_s) {
   model_ = std::move(model);
   record_.model = model_->info().id;
+  if (responder_->gone()) return refuse(fail(ErrorCode::kCancelled, "the client has gone"));
+  for (auto& asked : request_.prompts) {
+    if (!asked.chat_json.empty())
+      asked.chat_json =
+          wire::prepare_chat(std::move(asked.chat_json), model_->format(), model_->info().chat_template);
+  }
   if (const Status ready = prepare(load_s); !ready) return refuse(ready.error());
   std::vector<engine::CompletionRequest> prompts;
   for (size_t p = 0; p < request_.prompts.size(); ++p) {
@@ -49,10 +55,10 @@ void AnswerSession::start(std::shared_ptr<HostedModel> model, double load_s) {
     if (!one) return refuse(one.error());
     prompts.push_back(std::move(one).value());
   }
-  responder_->on_gone([self = weak_from_this(), hosted = model_] {
+  responder_->on_gone([self = weak_from_this()] {  // weak: a slow reader must not keep a model in memory
     if (const auto session = self.lock()) {
       session->cancel_ = true;
-      hosted->wake();
+      session->model_->wake();
     }
   });
   submit_all(std::move(prompts));
@@ -71,14 +77,18 @@ Status AnswerSession::prepare(double load_s) {
     wire::AnswerOptions how;
     how.tools = request_.tools;
     how.separate_reasoning = request_.separate_reasoning;
-    if (!asked.chat_json.empty() && model_->format().reasons()) {
+    const bool chat = !asked.chat_json.empty();
+    if (chat && model_->format().reasons()) {
       HEARTH_ASSIGN(const std::string rendered, model_->render_chat(asked.chat_json));
       how.in_reasoning = wire::prompt_opens_reasoning(model_->format(), rendered);
     }
     if (wire::needs_grammar(request_, model_->format())) {
-      const std::string key = wire::grammar_key(request_, model_->format(), how.in_reasoning);
+      const wire::Thoughts thoughts = !chat              ? wire::Thoughts::kNone
+                                      : how.in_reasoning ? wire::Thoughts::kBegun
+                                                         : wire::Thoughts::kMayCome;
+      const std::string key = wire::grammar_key(request_, model_->format(), thoughts);
       HEARTH_ASSIGN(asked.grammar, model_->grammar(key, [&] {
-        return wire::answer_grammar(request_, model_->format(), how.in_reasoning);
+        return wire::answer_grammar(request_, model_->format(), thoughts);
       }));
     }
     how.stream_arguments = asked.grammar != nullptr;
@@ -106,7 +116,6 @@ Result<engine::CompletionRequest> AnswerSession::prompt(size_t index) const {
   out.cancel = &cancel_;
   if (out.chat_json.empty()) return out;
   const wire::AnswerFormat& format = model_->format();
-  out.chat_json = wire::prepare_chat(std::move(out.chat_json), format, model_->info().chat_template);
   if (format.needs_special_text) {
     for (const std::string_view marker : format.markers()) out.shown_tokens.emplace_back(marker);
   }

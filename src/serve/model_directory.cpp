@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <utility>
 
 #include "base/clock.h"
@@ -11,9 +12,24 @@
 namespace hearth::serve {
 namespace {
 
-bool is_idle(const HostedModel& model) {
-  const engine::SchedulerStats stats = model.stats();
-  return stats.running + stats.waiting == 0;
+constexpr size_t kMostWanted = 256;
+
+// Exceptions (no memory, no threads) must not end the loading thread, and with it the server.
+
+Result<std::unique_ptr<HostedModel>> load_safely(ModelSource& source, const std::string& name) {
+  try {
+    return source.load(name);
+  } catch (const std::exception& error) {
+    return fail(ErrorCode::kInternal, name, ": loading failed: ", error.what());
+  }
+}
+
+void call_back(const ModelCallback& callback, Result<std::shared_ptr<HostedModel>> model, double load_s) {
+  try {
+    callback(std::move(model), load_s);
+  } catch (const std::exception& error) {
+    log_line(LogLevel::kError, concat("a request failed: ", error.what()));
+  }
 }
 
 double unix_now_s() {
@@ -22,6 +38,10 @@ double unix_now_s() {
 }
 
 }  // namespace
+
+/// Exact under the lock: whoever is about to ask the model something holds it, and so does every request
+/// until its answer is over.
+bool ModelDirectory::is_used(const Slot& slot) { return slot.model.use_count() > 1; }
 
 ModelDirectory::ModelDirectory(std::unique_ptr<ModelSource> source, const DirectoryOptions& options)
     : source_(std::move(source)), options_(options), loader_([this] { load_loop(); }) {}
@@ -41,6 +61,11 @@ void ModelDirectory::with_model(const std::string& name, ModelCallback callback)
     const std::shared_ptr<HostedModel> model = it->second.model;
     lock.unlock();
     return callback(model, 0);
+  }
+  if (wanted_.size() >= kMostWanted) {
+    lock.unlock();
+    return callback(
+        fail(ErrorCode::kBusy, "too many requests wait for a model to be loaded; try again later"), 0);
   }
   wanted_.push_back({*full, std::move(callback)});
   wake_.notify_all();
@@ -92,7 +117,7 @@ void ModelDirectory::stop(bool finish) {
   }
   if (loader_.joinable()) loader_.join();
   for (const Wanted& wanted : dropped)
-    wanted.callback(fail(ErrorCode::kBusy, "the server is shutting down"), 0);
+    call_back(wanted.callback, fail(ErrorCode::kBusy, "the server is shutting down"), 0);
   for (const auto& model : all_loaded()) model->stop(finish);
 }
 
@@ -123,7 +148,7 @@ void ModelDirectory::load(const std::string& name) {
         break;
       }
     }
-    loaded = source_->load(name);
+    loaded = load_safely(*source_, name);
     if (loaded || loaded.error().code != ErrorCode::kTooLarge) break;
     std::unique_lock lock(mutex_);
     if (!give_up_longest_unused(lock)) break;
@@ -150,9 +175,9 @@ void ModelDirectory::load(const std::string& name) {
   }
   for (const Wanted& wanted : served) {
     if (model) {
-      wanted.callback(model, load_s);
+      call_back(wanted.callback, model, load_s);
     } else {
-      wanted.callback(loaded.error(), load_s);
+      call_back(wanted.callback, loaded.error(), load_s);
     }
   }
 }
@@ -163,9 +188,9 @@ void ModelDirectory::give_up_expired() {
     const std::lock_guard lock(mutex_);
     for (auto it = slots_.begin(); it != slots_.end();) {
       Slot& slot = it->second;
-      if (!is_idle(*slot.model)) slot.used_s = now_s();
-      const bool expired = slot.keep_alive_s >= 0 && now_s() - slot.used_s > slot.keep_alive_s;
-      if (expired) {
+      const bool used = is_used(slot);
+      if (used) slot.used_s = now_s();
+      if (!used && slot.keep_alive_s >= 0 && now_s() - slot.used_s > slot.keep_alive_s) {
         log_line(LogLevel::kInfo,
                  concat("unloading ", it->first, ": not used for ", slot.keep_alive_s, " s"));
         gone.push_back(slot.model);
@@ -182,7 +207,7 @@ void ModelDirectory::give_up_expired() {
 bool ModelDirectory::give_up_longest_unused(std::unique_lock<std::mutex>& lock) {
   auto oldest = slots_.end();
   for (auto it = slots_.begin(); it != slots_.end(); ++it) {
-    if (is_idle(*it->second.model) && (oldest == slots_.end() || it->second.used_s < oldest->second.used_s))
+    if (!is_used(it->second) && (oldest == slots_.end() || it->second.used_s < oldest->second.used_s))
       oldest = it;
   }
   if (oldest == slots_.end()) return false;

@@ -67,6 +67,7 @@ class ModelDirectory {
     ModelCallback callback;
   };
 
+  static bool is_used(const Slot& slot);
   void load_loop();
   void load(const std::string& name);
   void give_up_expired();

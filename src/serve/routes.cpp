@@ -24,40 +24,86 @@ wire::SamplingDefaults defaults_of(ModelDirectory& models) {
 using Parse = Result<wire::GenerationRequest> (*)(std::string_view body,
                                                   const wire::SamplingDefaults& defaults);
 
-/// The name of the model comes first: its settings are what the rest of the request changes.
-std::string model_named_in(const std::string& body) {
-  const auto json = io::parse_json(body, "request");
-  if (!json) return "";
-  const auto name = io::json_string(*json, "model");
-  return name && *name ? **name : "";
+/// The name of the model comes first: its settings are what the rest of the request changes. Errors: no JSON.
+Result<std::string> model_named_in(const std::string& body) {
+  HEARTH_ASSIGN(const io::Json json, io::parse_json(body, "request"));
+  const auto name = io::json_string(json, "model");
+  if (!name) return fail(ErrorCode::kUsage, "model: must be a string");
+  return name->value_or("");
+}
+
+/// A model that cannot be had is mostly the server's fault.
+wire::ErrorBody no_model(Protocol protocol, const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kNotFound:
+    case ErrorCode::kBusy:
+      return wire::error_body(protocol, error);
+    case ErrorCode::kTooLarge:
+      return wire::error_body(protocol, 503, error.message);
+    default:
+      return wire::error_body(protocol, 500, error.message);
+  }
+}
+
+void respond_no_model(net::Responder& responder, const Error& error) {
+  wire::ErrorBody body = no_model(Protocol::kOpenAiChat, error);
+  respond_json(responder, body.status, std::move(body.json));
+}
+
+/// Refuses a request before its session, and says so to the log.
+void refuse(Call& call, const wire::ErrorBody& body, const std::string& model, const std::string& why) {
+  AnswerRecord record;
+  record.status = body.status;
+  record.model = model;
+  record.error = why;
+  call.context->over(call, record);
+  respond_json(*call.responder, body.status, body.json);
+}
+
+/// Ollama's way to load a model, or with keep_alive 0 to give it up.
+void answer_load_only(Call& call, const std::string& model, bool unload) {
+  AnswerRecord record;
+  record.model = model;
+  call.context->over(call, record);
+  respond_json(*call.responder, 200,
+               io::dump_json({{"model", model},
+                              {"created_at", "1970-01-01T00:00:00Z"},
+                              {"response", ""},
+                              {"done", true},
+                              {"done_reason", unload ? "unload" : "load"}}));
 }
 
 template <Protocol kProtocol, Parse kParse>
-void generate(Call call) {
-  Context& context = *call.context;
-  const std::string name = model_named_in(call.request.body);
-  auto shared = std::make_shared<Call>(std::move(call));
-  context.models().with_model(
-      name, [shared, &context, name](Result<std::shared_ptr<HostedModel>> model, double load_s) {
-        if (!model) {
-          const bool memory = model.error().code == ErrorCode::kTooLarge;
-          const wire::ErrorBody body = memory ? wire::error_body(kProtocol, 503, model.error().message)
-                                              : wire::error_body(kProtocol, model.error());
-          context.over(*shared, {body.status, "", 0, 0, 0, false, model.error().message});
-          return respond_json(*shared->responder, body.status, body.json);
-        }
-        auto request = kParse(shared->request.body, defaults_of(context.models()));
-        if (!request) {
-          const wire::ErrorBody body = wire::error_body(kProtocol, request.error());
-          context.over(*shared, {body.status, (*model)->info().id, 0, 0, 0, false, request.error().message});
-          return respond_json(*shared->responder, body.status, body.json);
-        }
-        if (request->keep_alive_s) context.models().keep(name, *request->keep_alive_s);
+void generate(Call asked) {
+  const auto call = std::make_shared<Call>(std::move(asked));
+  ModelDirectory& models = call->context->models();
+  const Result<std::string> name = model_named_in(call->request.body);
+  if (!name) return refuse(*call, wire::error_body(kProtocol, name.error()), "", name.error().message);
+  models.with_model(
+      *name, [call, &models, name = *name](Result<std::shared_ptr<HostedModel>> model, double load_s) {
+        if (!model) return refuse(*call, no_model(kProtocol, model.error()), name, model.error().message);
+        const std::string id = (*model)->info().id;
+        auto request = kParse(call->request.body, defaults_of(models));
+        if (!request)
+          return refuse(*call, wire::error_body(kProtocol, request.error()), id, request.error().message);
+        if (request->keep_alive_s) models.keep(name, *request->keep_alive_s);
+        if (request->load_only) return answer_load_only(*call, id, request->keep_alive_s == 0.0);
         auto session = std::make_shared<AnswerSession>(
-            kProtocol, std::move(request).value(), shared->responder, shared->client,
-            [shared, &context](const AnswerRecord& record) { context.over(*shared, record); });
+            kProtocol, std::move(request).value(), call->responder, call->client,
+            [call](const AnswerRecord& record) { call->context->over(*call, record); });
         session->start(std::move(model).value(), load_s);
       });
+}
+
+/// The model that a client calls so.
+const wire::ModelInfo* find_model(const std::vector<wire::ModelInfo>& models, std::string name) {
+  for (int i = 0; i < 2; ++i) {
+    for (const wire::ModelInfo& info : models) {
+      if (info.id == name) return &info;
+    }
+    if (name.ends_with(":latest")) name.resize(name.size() - 7);
+  }
+  return nullptr;
 }
 
 void list_models(Call call) {
@@ -65,9 +111,9 @@ void list_models(Call call) {
 }
 
 void show_model(Call call) {
-  for (const wire::ModelInfo& info : call.context->models().list()) {
-    if (info.id == call.tail) return respond_json(*call.responder, 200, wire::encode_model(info));
-  }
+  const auto models = call.context->models().list();
+  if (const wire::ModelInfo* info = find_model(models, call.tail))
+    return respond_json(*call.responder, 200, wire::encode_model(*info));
   respond_error(*call.responder, Protocol::kOpenAiChat,
                 fail(ErrorCode::kNotFound, "the model '", call.tail, "' does not exist"));
 }
@@ -88,9 +134,9 @@ void ollama_show(Call call) {
     return respond_error(*call.responder, Protocol::kOllamaChat,
                          name ? fail(ErrorCode::kUsage, "model: is missing") : Error(name.error()));
   }
-  for (const wire::ModelInfo& info : call.context->models().list()) {
-    if (info.id == **name) return respond_json(*call.responder, 200, wire::encode_ollama_show(info));
-  }
+  const auto models = call.context->models().list();
+  if (const wire::ModelInfo* info = find_model(models, **name))
+    return respond_json(*call.responder, 200, wire::encode_ollama_show(*info));
   respond_error(*call.responder, Protocol::kOllamaChat,
                 fail(ErrorCode::kNotFound, "model '", **name, "' not found"));
 }
@@ -106,9 +152,10 @@ void tokenize(Call call) {
     HEARTH_ASSIGN(const auto ids, model.tokenize(*content, add.value_or(false), parse.value_or(true)));
     return io::dump_json({{"tokens", ids}});
   };
-  const std::string name = model_named_in(call.request.body);
-  call.context->models().with_model(name, [call, answer](auto model, double) {
-    if (!model) return respond_error(*call.responder, Protocol::kOpenAiChat, model.error());
+  const Result<std::string> name = model_named_in(call.request.body);
+  if (!name) return respond_error(*call.responder, Protocol::kOpenAiChat, name.error());
+  call.context->models().with_model(*name, [call, answer](auto model, double) {
+    if (!model) return respond_no_model(*call.responder, model.error());
     const Result<std::string> text = answer(call.request.body, **model);
     if (!text) return respond_error(*call.responder, Protocol::kOpenAiChat, text.error());
     respond_json(*call.responder, 200, *text);
@@ -117,12 +164,15 @@ void tokenize(Call call) {
 
 /// A chat request -> {"prompt": "..."}
 void apply_template(Call call) {
-  const std::string name = model_named_in(call.request.body);
-  call.context->models().with_model(name, [call](auto model, double) {
-    if (!model) return respond_error(*call.responder, Protocol::kOpenAiChat, model.error());
+  const Result<std::string> name = model_named_in(call.request.body);
+  if (!name) return respond_error(*call.responder, Protocol::kOpenAiChat, name.error());
+  call.context->models().with_model(*name, [call](auto model, double) {
+    if (!model) return respond_no_model(*call.responder, model.error());
     const auto request = wire::parse_openai_chat(call.request.body, wire::plain_defaults());
     if (!request) return respond_error(*call.responder, Protocol::kOpenAiChat, request.error());
-    const auto prompt = (*model)->render_chat(request->prompts[0].chat_json);
+    const HostedModel& hosted = **model;
+    const auto prompt = hosted.render_chat(
+        wire::prepare_chat(request->prompts[0].chat_json, hosted.format(), hosted.info().chat_template));
     if (!prompt) return respond_error(*call.responder, Protocol::kOpenAiChat, prompt.error());
     respond_json(*call.responder, 200, io::dump_json({{"prompt", *prompt}}));
   });

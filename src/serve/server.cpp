@@ -1,17 +1,23 @@
 // From a request to its route: keys, limits, cross-origin rules, the log.
 #include "serve/server.h"
 
+#include <arpa/inet.h>
 #include <sodium.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
+#include <condition_variable>
 #include <fstream>
+#include <mutex>
+#include <thread>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "io/utf8.h"
 #include "serve/answer_session.h"
 #include "serve/metrics.h"
 #include "serve/routes.h"
@@ -57,6 +63,12 @@ Found find_route(const net::ServerRequest& request) {
   return found;
 }
 
+/// "localhost:8080" -> "localhost", "[::1]:80" -> "::1"
+std::string host_of(std::string_view header) {
+  if (header.starts_with('[')) return std::string(header.substr(1, header.find(']') - 1));
+  return std::string(header.substr(0, header.find(':')));
+}
+
 wire::Protocol protocol_of(std::string_view path) {
   return path.starts_with("/api/") ? wire::Protocol::kOllamaChat : wire::Protocol::kOpenAiChat;
 }
@@ -64,7 +76,9 @@ wire::Protocol protocol_of(std::string_view path) {
 }  // namespace
 
 bool is_loopback(const std::string& host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
+  in_addr address{};
+  const bool v4 = inet_pton(AF_INET, host.c_str(), &address) == 1;
+  return host == "localhost" || host == "::1" || (v4 && (ntohl(address.s_addr) >> 24) == 127);
 }
 
 struct Server::Impl : Context {
@@ -81,14 +95,19 @@ struct Server::Impl : Context {
   std::unique_ptr<net::HttpServer> http;
   std::atomic<int64_t> requests{0};
   std::atomic<int64_t> refused{0};
-  std::atomic<bool> loading{false};
+  std::atomic<bool> loaded_once{true};  // what is to be loaded before the first request is there
+  std::atomic<net::HttpServer*> transport{nullptr};
+
+  std::mutex stop_mutex;
+  std::condition_variable stopped;
+  bool is_stopped = false;
 
   ModelDirectory& models() override { return directory; }
-  bool ready() override { return !loading; }
+  bool ready() override { return loaded_once; }
   std::string metrics() override {
     const auto loaded = directory.all_loaded();
-    return prometheus_text(loaded,
-                           {requests, refused, http ? http->open_connections() : 0, resident_bytes()});
+    return prometheus_text(
+        loaded, {requests, refused, transport ? transport.load()->open_connections() : 0, resident_bytes()});
   }
   void over(const Call& call, const AnswerRecord& record) override {
     keys.spend(call.client, record.prompt_tokens + record.generated_tokens);
@@ -98,14 +117,15 @@ struct Server::Impl : Context {
   void log(const net::ServerRequest& request, const std::string& client, int status,
            const AnswerRecord& record) const {
     if (!options.log_requests) return;
-    std::string line = concat(request.method, " ", request.path, " ", status, " client=", client);
+    std::string line = concat(io::printable(request.method), " ", io::printable(request.path), " ", status,
+                              " client=", client);
     if (!record.model.empty()) line += concat(" model=", record.model);
     if (record.prompt_tokens > 0) {
       line += concat(" prompt=", record.prompt_tokens, " cached=", record.cached_tokens,
                      " generated=", record.generated_tokens);
     }
     if (record.cancelled) line += " cancelled";
-    if (!record.error.empty()) line += concat(" error=\"", record.error, "\"");
+    if (!record.error.empty()) line += concat(" error=\"", io::printable(record.error, 300), "\"");
     log_line(LogLevel::kInfo, line);
   }
 
@@ -119,6 +139,14 @@ struct Server::Impl : Context {
     AnswerRecord record;
     record.error = std::move(message);
     log(request, request.peer, status, record);
+  }
+
+  /// A name that was made to lead here (DNS rebinding) lets a foreign page look like our own, so on loopback
+  /// only its own names are answered.
+  bool admit_host(const net::ServerRequest& request) const {
+    if (!is_loopback(options.http.host) || keys.required()) return true;
+    const std::string host = host_of(request.headers.find("Host"));
+    return host.empty() || is_loopback(host) || host == options.http.host;
   }
 
   /// Whether the page that asks may, if it is one; of another site only where it is listed.
@@ -146,6 +174,8 @@ struct Server::Impl : Context {
 
   void handle(net::ServerRequest request, std::shared_ptr<net::Responder> responder) {
     ++requests;
+    if (!admit_host(request))
+      return refuse(request, *responder, 403, "this server answers to its own names only");
     // A page of another site must not use a model through its reader's browser.
     if (!admit_origin(request, *responder))
       return refuse(request, *responder, 403, "this origin is not allowed (--cors)");
@@ -194,22 +224,36 @@ Result<std::unique_ptr<Server>> Server::start(ServeOptions options, std::unique_
                                                                 std::shared_ptr<net::Responder> responder) {
                   self->handle(std::move(request), std::move(responder));
                 }));
+  impl->transport = impl->http.get();
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 
 uint16_t Server::port() const { return impl_->http->port(); }
 
 void Server::preload(const std::string& model) {
-  impl_->loading = true;
-  impl_->directory.with_model(model, [impl = impl_.get()](const auto&, double) { impl->loading = false; });
+  impl_->loaded_once = false;
+  impl_->directory.with_model(
+      model, [impl = impl_.get()](const auto& loaded, double) { impl->loaded_once = loaded.ok(); });
 }
 
 void Server::replace_keys(std::vector<ApiKey> keys) { impl_->keys.replace(std::move(keys)); }
 
 void Server::stop(double deadline_s) {
-  impl_->http->stop(deadline_s);
+  constexpr double kFarewellS = 2;  // for the last words of answers that are cut
+  std::thread cutter([&] {
+    std::unique_lock lock(impl_->stop_mutex);
+    impl_->stopped.wait_for(lock, std::chrono::duration<double>(deadline_s),
+                            [&] { return impl_->is_stopped; });
+    impl_->directory.stop(false);
+  });
+  impl_->http->stop(deadline_s + kFarewellS);
+  {
+    const std::lock_guard lock(impl_->stop_mutex);
+    impl_->is_stopped = true;
+    impl_->stopped.notify_all();
+  }
+  cutter.join();
   impl_->work.stop();
-  impl_->directory.stop(false);
 }
 
 }  // namespace hearth::serve

@@ -127,7 +127,7 @@ bool needs_grammar(const GenerationRequest& request, const AnswerFormat& format)
   return may_call(request, format) && (forces_calls(request) || !format.layout.begin.empty());
 }
 
-std::string grammar_key(const GenerationRequest& request, const AnswerFormat& format, bool in_reasoning) {
+std::string grammar_key(const GenerationRequest& request, const AnswerFormat& format, Thoughts thoughts) {
   io::Json key = {static_cast<int>(request.format),
                   request.response_schema,
                   request.strict,
@@ -137,13 +137,13 @@ std::string grammar_key(const GenerationRequest& request, const AnswerFormat& fo
                   request.tool_choice.name,
                   request.parallel_tool_calls,
                   format.name,
-                  in_reasoning};
+                  static_cast<int>(thoughts)};
   for (const Tool& tool : request.tools) key.push_back({tool.name, tool.parameters, tool.strict});
   return io::dump_json(key);
 }
 
 Result<std::shared_ptr<const text::Grammar>> answer_grammar(const GenerationRequest& request,
-                                                            const AnswerFormat& format, bool in_reasoning) {
+                                                            const AnswerFormat& format, Thoughts thoughts) {
   RuleSet rules;
   ExprPtr root;
   const bool free_with_calls =
@@ -159,14 +159,14 @@ Result<std::shared_ptr<const text::Grammar>> answer_grammar(const GenerationRequ
       root = text::grammar::choice({root, std::move(calls)});
     }
   }
-  if (format.reasons() && !free_with_calls) {
-    HEARTH_ASSIGN(ExprPtr thoughts, text::free_until(format.reasoning_end));
-    thoughts = text::grammar::sequence({std::move(thoughts), some_space()});
-    if (!in_reasoning) {
-      thoughts = text::grammar::optional(
-          text::grammar::sequence({text::grammar::literal(format.reasoning_begin), std::move(thoughts)}));
+  if (format.reasons() && !free_with_calls && thoughts != Thoughts::kNone) {
+    HEARTH_ASSIGN(ExprPtr before, text::free_until(format.reasoning_end));
+    before = text::grammar::sequence({std::move(before), some_space()});
+    if (thoughts == Thoughts::kMayCome) {
+      before = text::grammar::optional(
+          text::grammar::sequence({text::grammar::literal(format.reasoning_begin), std::move(before)}));
     }
-    root = text::grammar::sequence({std::move(thoughts), std::move(root)});
+    root = text::grammar::sequence({std::move(before), std::move(root)});
   }
   return text::Grammar::compile(rules, root);
 }

@@ -84,7 +84,7 @@ class ServeCommand : public Command {
 
   Status read_config() {
     const char* key = std::getenv("HEARTH_API_KEY");
-    if (key && *key) serve_.keys.push_back({"default", serve::hash_key(key), 0, 0});
+    if (key && *key) serve_.keys.push_back({"HEARTH_API_KEY", serve::hash_key(key), 0, 0});
     if (config_.empty()) return {};
     HEARTH_ASSIGN(const ServeConfig config, read_serve_config(config_));
     const auto given = [&](const char* option) { return app_->get_option(option)->count() > 0; };
@@ -109,7 +109,7 @@ class ServeCommand : public Command {
     if (!config) return console.note("SIGHUP: " + config.error().message + "; the old keys stay");
     std::vector<serve::ApiKey> keys = config->keys;
     const char* key = std::getenv("HEARTH_API_KEY");
-    if (key && *key) keys.push_back({"default", serve::hash_key(key), 0, 0});
+    if (key && *key) keys.push_back({"HEARTH_API_KEY", serve::hash_key(key), 0, 0});
     if (keys.empty() && !serve_.keys.empty())
       return console.note("SIGHUP: the configuration has no API key any more; the old keys stay");
     server.replace_keys(std::move(keys));
