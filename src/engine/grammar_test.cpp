@@ -133,6 +133,23 @@ TEST(ConstrainedAnswers, WhatMustComeIsSkippedTo) {
   EXPECT_EQ(scheduler->stats().generated_tokens, answer.usage.generated_tokens);
 }
 
+TEST(ConstrainedAnswers, WhatIsForcedNeverPassesTheContext) {
+  const auto model = load();
+  std::string prompt;
+  while (model->encode_prompt(prompt, true).value().size() < 505) prompt += "lights ";
+  std::string words = "play";
+  for (int i = 0; i < 100; ++i) words += " some jazz";
+  CompletionRequest full = request(1, -1);
+  full.prompt = prompt;
+  full.grammar = masks(*model, words);
+  std::vector<CompletionRequest> requests = {full};
+  for (uint64_t seed = 2; seed < 6; ++seed) requests.push_back(request(seed, 20));
+  const auto all = answers(*model, requests);  // nobody waits for the one that has no room
+  EXPECT_EQ(all[0].finish, FinishReason::kContextFull);
+  EXPECT_EQ(all[0].text, words.substr(0, all[0].text.size()));
+  for (size_t i = 1; i < all.size(); ++i) EXPECT_EQ(all[i].usage.generated_tokens > 0, true);
+}
+
 TEST(ConstrainedAnswers, ProposalsChangeNothing) {
   const auto model = load();
   std::vector<std::string> texts;

@@ -103,9 +103,9 @@ class ServerTest : public testing::Test {
   Reply ask(const std::string& method, const std::string& path, const std::string& body = "",
             const std::string& headers = "") {
     net::TestPeer peer(server_->port());
-    EXPECT_TRUE(peer.send(concat(
-        method, " ", path, " HTTP/1.1\r\nHost: here\r\nConnection: close\r\nContent-Length: ", body.size(),
-        "\r\n", headers, "\r\n", body)));
+    EXPECT_TRUE(peer.send(concat(method, " ", path, " HTTP/1.1\r\nHost: ", host_,
+                                 "\r\nConnection: close\r\nContent-Length: ", body.size(), "\r\n", headers,
+                                 "\r\n", body)));
     const std::string head = peer.read_until("\r\n\r\n");
     Reply reply;
     reply.status = head.size() > 12 ? std::atoi(head.c_str() + 9) : 0;
@@ -120,6 +120,7 @@ class ServerTest : public testing::Test {
   }
 
   Loads loads_;
+  std::string host_ = "localhost";
   std::unique_ptr<Server> server_;
 };
 
@@ -237,7 +238,7 @@ TEST_F(ServerTest, PagesOfOtherSitesAreRefusedUnlessListed) {
   options.cors_origins = {"https://good.example"};
   start(options);
   EXPECT_EQ(ask("GET", "/v1/models", "", "Origin: https://evil.example\r\n").status, 403);
-  EXPECT_EQ(ask("GET", "/v1/models", "", "Origin: http://here\r\n").status, 200);  // its own page
+  EXPECT_EQ(ask("GET", "/v1/models", "", "Origin: http://localhost\r\n").status, 200);  // its own page
   const Reply good = ask("GET", "/v1/models", "", "Origin: https://good.example\r\n");
   EXPECT_EQ(good.status, 200);
   EXPECT_NE(good.head.find("Access-Control-Allow-Origin: https://good.example"), std::string::npos);
@@ -246,6 +247,36 @@ TEST_F(ServerTest, PagesOfOtherSitesAreRefusedUnlessListed) {
   EXPECT_EQ(preflight.status, 204);
   EXPECT_NE(preflight.head.find("Access-Control-Allow-Methods"), std::string::npos);
   EXPECT_EQ(ask("OPTIONS", "/v1/models", "", "Origin: https://evil.example\r\n").status, 403);
+}
+
+TEST_F(ServerTest, NamesThatWereMadeToLeadHereAreRefused) {
+  start();
+  for (const char* name : {"localhost", "localhost:8080", "127.0.0.1", "127.3.2.1:80", "[::1]:8080"}) {
+    host_ = name;
+    EXPECT_EQ(ask("GET", "/v1/models").status, 200) << name;
+  }
+  for (const char* name : {"evil.example", "evil.example:8080", "127.0.0.1.evil.example", "[::2]"}) {
+    host_ = name;
+    EXPECT_EQ(ask("GET", "/v1/models", "", concat("Origin: http://", name, "\r\n")).status, 403) << name;
+    EXPECT_EQ(ask("POST", "/v1/chat/completions", "{}").status, 403) << name;
+  }
+}
+
+TEST_F(ServerTest, OllamaLoadsAndUnloadsWithoutAQuestion) {
+  start();
+  EXPECT_EQ(ask("POST", "/api/generate", R"({"model":"two"})").json()["done_reason"], "load");
+  EXPECT_EQ(loads_.count, 1);
+  EXPECT_EQ(ask("POST", "/api/generate", R"({"model":"two","keep_alive":0})").json()["done_reason"],
+            "unload");
+  EXPECT_TRUE(net::eventually([&] { return ask("GET", "/metrics").body.find("two") == std::string::npos; }));
+}
+
+TEST_F(ServerTest, KeepAliveZeroStillAnswers) {
+  start();
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(chat("x", R"(,"model":"two","keep_alive":0)").status, 200);
+  const std::string body =
+      R"({"model":"two","messages":[{"role":"user","content":"x"}],"stream":false,"keep_alive":0})";
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(ask("POST", "/api/chat", body).status, 200);
 }
 
 TEST_F(ServerTest, MetricsHaveTheNamesThatDashboardsAskFor) {
