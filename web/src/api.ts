@@ -45,7 +45,9 @@ async function ask(path: string, key: string, init: RequestInit = {}): Promise<R
   }
   if (response.ok) return response;
   const text = await response.text().catch(() => "");
-  throw new ServerError(messageOf(text) ?? `The server answered with status ${response.status}.`, response.status);
+  const message = messageOf(text) ?? `The server answered with status ${response.status}.`;
+  const hint = response.status === 401 ? " (Settings has a field for the API key.)" : "";
+  throw new ServerError(message + hint, response.status);
 }
 
 function messageOf(body: string): string | undefined {

@@ -20,7 +20,8 @@ const shortcuts: [string, string][] = [
   ["Alt + L", "Live panel"],
   ["?", "This list"],
 ];
-const narrow = () => matchMedia("(max-width: 760px)").matches;
+const narrowQuery = "(max-width: 760px)"; // as in style.css
+const narrow = () => matchMedia(narrowQuery).matches;
 
 export type Panel = "" | "settings" | "live";
 
@@ -37,6 +38,12 @@ export function App() {
   useEffect(() => {
     document.title = store.current.title ? `${store.current.title} · hearth` : "hearth";
   });
+  useEffect(() => {
+    const query = matchMedia(narrowQuery);
+    const onChange = () => setSidebar(!query.matches);
+    query.addEventListener("change", onChange);
+    return () => query.removeEventListener("change", onChange);
+  }, []);
   useShortcuts(panel, setPanel, () => help.current?.showModal());
 
   const toggle = (name: Panel) => setPanel(panel === name ? "" : name);
@@ -46,6 +53,7 @@ export function App() {
   return (
     <div class={`app ${sidebar ? "with-sidebar" : ""} ${panel ? "with-panel" : ""}`}>
       <a class="skip" href="#message-box">To the message box</a>
+      {sidebar && <div class="scrim" onClick={() => setSidebar(false)} />}
       {sidebar && <Sidebar onLeave={leaveSidebar} onHelp={() => help.current?.showModal()} />}
       <main>
         <header>
@@ -56,9 +64,9 @@ export function App() {
           <IconButton icon="chart" label="Live panel" pressed={panel === "live"} onClick={() => toggle("live")} />
           <ThemeButton />
         </header>
-        {state.notice && <p class="notice" role="status">{state.notice}</p>}
+        {state.notice && <Notice text={state.notice} />}
         <Thread conversation={store.current} writing={state.writing.has(state.current)} />
-        <Composer key={state.current} writing={state.writing.has(state.current)} />
+        <Composer key={state.current} id={state.current} writing={state.writing.has(state.current)} />
       </main>
       {panel === "settings" && <SettingsPanel onClose={() => setPanel("")} />}
       {panel === "live" && <LivePanel onClose={() => setPanel("")} />}
@@ -103,6 +111,15 @@ function useShortcuts(panel: Panel, setPanel: (panel: Panel) => void, showHelp: 
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
   });
+}
+
+function Notice({ text }: { text: string }) {
+  return (
+    <div class="notice">
+      <p role="status">{text}</p>
+      <IconButton icon="close" label="Close this notice" onClick={() => store.setNotice("")} />
+    </div>
+  );
 }
 
 function ModelPicker() {

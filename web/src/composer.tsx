@@ -3,8 +3,14 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "./icons";
 import { store } from "./store";
 
-export function Composer({ writing }: { writing: boolean }) {
-  const [text, setText] = useState("");
+const drafts = new Map<string, string>(); // of conversations that were left; until the page is
+
+export function Composer({ id, writing }: { id: string; writing: boolean }) {
+  const [text, setDraft] = useState(drafts.get(id) ?? "");
+  const setText = (draft: string) => {
+    drafts.set(id, draft);
+    setDraft(draft);
+  };
   const box = useRef<HTMLTextAreaElement>(null);
   useEffect(() => box.current?.focus({ preventScroll: true }), []);
   useEffect(() => {

@@ -2,8 +2,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { readMetrics } from "./api";
 import { Chart } from "./chart";
-import { IconButton } from "./icons";
 import { parseMetrics, type Sample, Sampler } from "./metrics";
+import { PanelFrame } from "./panel";
 import { store } from "./store";
 
 const everyMs = 1000;
@@ -41,11 +41,7 @@ export function LivePanel({ onClose }: { onClose: () => void }) {
   const times = samples.map((sample) => sample.time);
   const line = (pick: (sample: Sample) => number | null) => samples.map(pick);
   return (
-    <aside class="panel" aria-label="Live panel">
-      <div class="panel-head">
-        <h2>Live</h2>
-        <IconButton icon="close" label="Close live panel" onClick={onClose} />
-      </div>
+    <PanelFrame title="Live panel" onClose={onClose}>
       {error && <p class="error" role="alert">{error}</p>}
       {now && (
         <>
@@ -64,7 +60,7 @@ export function LivePanel({ onClose }: { onClose: () => void }) {
           <Chart title="Prefix hit rate (%)" times={times} lines={[{ label: "of prompt tokens", values: line((s) => (s.hits === null ? null : 100 * s.hits)) }]} max={100} />
         </>
       )}
-    </aside>
+    </PanelFrame>
   );
 }
 

@@ -11,9 +11,9 @@ interface ListItem {
 }
 
 const bullet = /^( {0,3})([-*+]|\d{1,9}[.)])( +|$)/;
-const fence = /^ {0,3}(```+|~~~+)\s*([\w+#.-]*)[^`]*$/;
+const fence = /^ {0,3}(```+|~~~+)[ \t]{0,8}([\w+#.-]{0,40})[^`]*$/;
 const rule = /^ {0,3}(?:(?:\* *){3,}|(?:- *){3,}|(?:_ *){3,})$/;
-const heading = /^ {0,3}(#{1,6})(?: +(.*?))?(?: +#+)? *$/;
+const heading = /^ {0,3}(#{1,6})(?: (.*))?$/;
 const tableLine = /^ *\|?(?: *:?-+:? *\|)+(?: *:?-+:? *)?$/;
 
 export function Markdown({ text }: { text: string }) {
@@ -41,7 +41,7 @@ function blocks(lines: string[], depth: number): ComponentChildren[] {
       at = end + 1;
     } else if (titled?.[1]) {
       const Tag = `h${Math.min(6, titled[1].length + 2)}` as "h3"; // under the page's own headings
-      out.push(<Tag>{inline(titled[2] ?? "")}</Tag>);
+      out.push(<Tag>{inline((titled[2] ?? "").trim().replace(/ #+$/, ""))}</Tag>);
       ++at;
     } else if (rule.test(first)) {
       out.push(<hr />);
@@ -263,7 +263,7 @@ function closingMark(text: string, mark: string, from: number, find: (closer: st
 
 function linkAt(text: string, open: number): { label: string; url: string; end: number } | undefined {
   let depth = 0;
-  const limit = Math.min(text.length, open + 1000);
+  const limit = Math.min(text.length, open + 300);
   for (let i = open; i < limit; ++i) {
     const c = text.charAt(i);
     if (c === "\\") ++i;

@@ -1,5 +1,4 @@
 // One message: text, thinking, tool calls, what went wrong, and what can be done with it.
-import { memo } from "preact/compat";
 import { useMemo, useRef, useState } from "preact/hooks";
 import { CodeBlock, CopyButton } from "./code_block";
 import { Icon, IconButton } from "./icons";
@@ -14,16 +13,21 @@ interface Props {
   busy: boolean; // its conversation
 }
 
-export const MessageView = memo(function MessageView(props: Props) {
-  const { message } = props;
-  if (message.role === "user") return <UserMessage {...props} />;
-  if (message.role === "tool") return <ToolResult {...props} />;
-  return <Answer {...props} />;
-});
+const views = { user: UserMessage, tool: ToolResult, assistant: Answer };
+
+/** Drawn again only when something in it changed: the same element is skipped. */
+export function MessageView(props: Props) {
+  const View = views[props.message.role];
+  return useMemo(() => <View {...props} />, [props.message, props.isLast, props.writing, props.busy]);
+}
 
 function UserMessage({ message, busy }: Props) {
   const [editing, setEditing] = useState(false);
-  if (editing) return <Editor message={message} onEnd={() => setEditing(false)} />;
+  const leave = () => {
+    setEditing(false);
+    document.getElementById("message-box")?.focus();
+  };
+  if (editing) return <Editor message={message} onEnd={leave} />;
   return (
     <article class="message user" aria-label="You">
       <div class="bubble">{message.content}</div>
@@ -112,7 +116,7 @@ function Answer({ message, isLast, writing, busy }: Props) {
       {!writing && (
         <div class="actions">
           {content !== "" && <CopyButton text={content} label="Copy answer" />}
-          {!error && (
+          {!error && isLast && (
             <IconButton icon="again" label="Regenerate" disabled={busy} onClick={() => store.regenerate(message.id)} />
           )}
           {stats && <span class="stats">{describe(stats)}</span>}

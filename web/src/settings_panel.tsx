@@ -1,7 +1,7 @@
 // What goes with every request of this conversation, and the API key.
 import { useState } from "preact/hooks";
 import { parseBox } from "./api";
-import { IconButton } from "./icons";
+import { PanelFrame } from "./panel";
 import { store, useStore } from "./store";
 import type { Settings } from "./types";
 
@@ -19,19 +19,15 @@ const numbers: NumberField[] = [
   { name: "top_p", label: "Top p", min: 0, max: 1, step: "any" },
   { name: "top_k", label: "Top k", min: 0, step: 1 },
   { name: "min_p", label: "Min p", min: 0, max: 1, step: "any" },
-  { name: "max_tokens", label: "Most tokens", min: 1, step: 1 },
+  { name: "max_tokens", label: "Token limit", min: 1, step: 1 },
   { name: "seed", label: "Seed", min: 0, step: 1 },
 ];
 
 export function SettingsPanel({ onClose }: { onClose: () => void }) {
   const { preferences } = useStore();
-  const { settings } = store.current;
+  const { id, settings } = store.current;
   return (
-    <aside class="panel" aria-label="Settings">
-      <div class="panel-head">
-        <h2>Settings</h2>
-        <IconButton icon="close" label="Close settings" onClick={onClose} />
-      </div>
+    <PanelFrame title="Settings" onClose={onClose}>
       <label>
         System prompt
         <textarea rows={4} value={settings.system} onInput={(event) => store.setSettings({ system: event.currentTarget.value })} />
@@ -40,7 +36,7 @@ export function SettingsPanel({ onClose }: { onClose: () => void }) {
         <legend>Sampling</legend>
         <p class="hint">Empty: as the model's author set it.</p>
         <div class="grid">
-          {numbers.map((field) => <NumberInput key={field.name} field={field} settings={settings} />)}
+          {numbers.map((field) => <NumberInput key={`${id}-${field.name}`} field={field} settings={settings} />)}
         </div>
         <label>
           Stop at (one text per line)
@@ -60,28 +56,30 @@ export function SettingsPanel({ onClose }: { onClose: () => void }) {
       </fieldset>
       <JsonBox name="schema" label="JSON Schema" hint="The answer will be valid for it." value={settings.schema} />
       <JsonBox name="tools" label="Tools" hint="A JSON array in OpenAI's form; the page shows calls and runs none." value={settings.tools} />
-      <fieldset>
-        <legend>Server</legend>
-        <label>
-          API key
-          <input
-            type="password"
-            autocomplete="off"
-            value={preferences.apiKey}
-            onInput={(event) => store.setPreferences({ apiKey: event.currentTarget.value })}
-            onChange={() => void store.refreshModels()}
-          />
-        </label>
-        <label class="check">
-          <input
-            type="checkbox"
-            checked={preferences.rememberKey}
-            onChange={(event) => store.setPreferences({ rememberKey: event.currentTarget.checked })}
-          />
-          Keep it in this browser
-        </label>
-      </fieldset>
-    </aside>
+      <form onSubmit={(event) => event.preventDefault()}>
+        <fieldset>
+          <legend>Server</legend>
+          <label>
+            API key
+            <input
+              type="password"
+              autocomplete="off"
+              value={preferences.apiKey}
+              onInput={(event) => store.setPreferences({ apiKey: event.currentTarget.value })}
+              onChange={() => void store.refreshModels()}
+            />
+          </label>
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={preferences.rememberKey}
+              onChange={(event) => store.setPreferences({ rememberKey: event.currentTarget.checked })}
+            />
+            Keep it in this browser
+          </label>
+        </fieldset>
+      </form>
+    </PanelFrame>
   );
 }
 

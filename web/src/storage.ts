@@ -31,7 +31,10 @@ export async function loadConversations(): Promise<Conversation[]> {
 }
 
 export async function saveConversation(conversation: Conversation): Promise<void> {
-  await request((await table("readwrite")).put(conversation));
+  const store = await table("readwrite");
+  const put = request(store.put(conversation));
+  store.transaction.commit(); // at once: the page may be about to go
+  await put;
 }
 
 export async function removeConversation(id: string): Promise<void> {

@@ -17,6 +17,8 @@ export interface State {
 }
 
 const drawEveryMs = 40;
+const keepEveryMs = 1500; // an answer under way
+const retryEveryMs = 5000; // a server that does not answer
 
 function emptyConversation(like?: Conversation): Conversation {
   const settings = like ? like.settings : plainSettings;
@@ -26,6 +28,8 @@ function emptyConversation(like?: Conversation): Conversation {
 class Store {
   state: State;
   private listeners = new Set<() => void>();
+  private leftAt = 0;
+  private retry: number | undefined;
   private aborts = new Map<string, AbortController>();
 
   constructor() {
@@ -53,6 +57,8 @@ class Store {
     } catch {
       this.set({ loaded: true, notice: "This browser keeps no data for this page: conversations end with it." });
     }
+    // A page that is left breaks its own connections, which is no fault of theirs.
+    addEventListener("beforeunload", () => (this.leftAt = Date.now()));
     addEventListener("pagehide", () => this.state.writing.forEach((id) => this.keep(id)));
   }
 
@@ -90,6 +96,9 @@ class Store {
       this.set({ models: await listModels(this.state.preferences.apiKey), serverError: "" });
     } catch (error) {
       this.set({ models: [], serverError: (error as Error).message });
+      if (!(error instanceof ServerError && error.status === 0)) return;
+      clearTimeout(this.retry);
+      this.retry = setTimeout(() => void this.refreshModels(), retryEveryMs);
     }
   }
 
@@ -188,7 +197,7 @@ class Store {
     const { id, settings, model } = conversation;
     if (this.aborts.has(id)) return;
     const firstText = messages[0]?.content ?? "";
-    const title = conversation.title || firstText.trim().replace(/\s+/g, " ").slice(0, 60);
+    const title = conversation.title || [...firstText.trim().slice(0, 200).replace(/\s+/g, " ")].slice(0, 60).join("");
     const answer: Message = { id: newId(), role: "assistant", content: "", model };
     const abort = new AbortController();
     this.aborts.set(id, abort);
@@ -214,10 +223,14 @@ class Store {
   ): Promise<void> {
     const writer = new AnswerWriter(answer);
     let timer: number | undefined;
+    let kept = Date.now();
     const draw = () => {
       timer = undefined;
       const messages = this.find(id)?.messages.map((message) => (message.id === answer.id ? writer.message() : message));
       if (messages) this.update(id, { messages });
+      if (Date.now() - kept < keepEveryMs) return;
+      kept = Date.now();
+      this.keep(id);
     };
     try {
       for await (const chunk of streamChat(request(), this.state.preferences.apiKey, signal)) {
@@ -226,7 +239,7 @@ class Store {
       }
       writer.end();
     } catch (error) {
-      if (signal.aborted) writer.end("stopped");
+      if (signal.aborted || Date.now() - this.leftAt < 3000) writer.end("stopped");
       else writer.fail(error as Error);
     }
     clearTimeout(timer);
@@ -284,8 +297,7 @@ class AnswerWriter {
   }
 
   fail(error: Error): void {
-    const hint = error instanceof ServerError && error.status === 401 ? " Give an API key under Settings." : "";
-    this.answer.error = error.message + hint;
+    this.answer.error = error.message;
     delete this.answer.finish;
   }
 }
