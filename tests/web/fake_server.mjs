@@ -58,6 +58,7 @@ export class FakeServer {
   requests = []; // bodies of chats
   aborted = 0; // streams that the client left
   key = ""; // asked for, if any
+  script; // { reasoning, answer }: said to everything
   metrics = { waiting: 0, running: 0, tokens: 0, prompt: 0, hits: 0 };
 
   static async start(port = 0) {
@@ -122,7 +123,10 @@ export class FakeServer {
   }
 
   async pieces(asked, text, response) {
-    if (text === "slow") {
+    if (this.script) {
+      delta(response, { reasoning_content: this.script.reasoning });
+      delta(response, { content: this.script.answer });
+    } else if (text === "slow") {
       for (let i = 0; i < 200 && !response.destroyed; ++i) {
         delta(response, { content: `piece ${i} ` });
         await pause(30);
@@ -149,7 +153,7 @@ export class FakeServer {
     const { waiting, running, tokens, prompt, hits } = this.metrics;
     response.writeHead(200, { "Content-Type": "text/plain; version=0.0.4" });
     response.end(
-      `# TYPE hearth_answers_waiting gauge\nhearth_answers_waiting{model_name="a"} ${waiting}\nhearth_answers_waiting{model_name="b"} 1\n` +
+      `# TYPE hearth_answers_waiting gauge\nhearth_answers_waiting{model_name="a"} ${waiting}\nhearth_answers_waiting{model_name="b"} ${this.script ? 0 : 1}\n` +
         `hearth_answers_running{model_name="a"} ${running}\nhearth_generated_tokens_total{model_name="a"} ${tokens}\n` +
         `hearth_prompt_tokens_total{model_name="a"} ${prompt}\nhearth_prefix_hit_tokens_total{model_name="a"} ${hits}\n` +
         `hearth_kv_bytes{model_name="a"} ${64 << 20}\nhearth_resident_memory_bytes ${900 << 20}\n`,
