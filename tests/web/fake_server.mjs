@@ -42,7 +42,7 @@ def f(x):  # comment
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function sse(response, member) {
-  response.write(`data: ${JSON.stringify({ model: "fake-small", ...member })}\n\n`);
+  response.write(`data: ${JSON.stringify(member)}\n\n`);
 }
 
 function delta(response, value, finish_reason = null) {
@@ -58,6 +58,7 @@ export class FakeServer {
   requests = []; // bodies of chats
   aborted = 0; // streams that the client left
   key = ""; // asked for, if any
+  models = [{ id: "fake-small", max_model_len: 8192 }, { id: "fake-large" }];
   script; // { reasoning, answer }: said to everything
   metrics = { waiting: 0, running: 0, tokens: 0, prompt: 0, hits: 0 };
 
@@ -84,7 +85,7 @@ export class FakeServer {
     if (this.key && request.headers.authorization !== `Bearer ${this.key}`) return fail(response, 401, "wrong API key");
     if (request.url === "/v1/models") {
       response.writeHead(200, { "Content-Type": "application/json" });
-      return response.end(JSON.stringify({ data: [{ id: "fake-small", max_model_len: 8192 }, { id: "fake-large" }] }));
+      return response.end(JSON.stringify({ data: this.models }));
     }
     if (request.url === "/metrics") return this.sendMetrics(response);
     if (request.url !== "/v1/chat/completions") return fail(response, 404, `there is no ${request.url}`);
@@ -106,7 +107,7 @@ export class FakeServer {
     if (asked.response_format?.json_schema?.schema?.type === "nonsense") return fail(response, 400, "response_format.json_schema.schema: type: 'nonsense' is no type");
     if (text === "full") return fail(response, 429, "the queue is full");
     response.writeHead(200, { "Content-Type": "text/event-stream" });
-    delta(response, { role: "assistant", content: "" });
+    sse(response, { model: asked.model ?? this.models[0].id, choices: [{ index: 0, delta: { role: "assistant", content: "" } }] });
     if (text === "break") {
       delta(response, { content: "half of" });
       await pause(80);
@@ -138,6 +139,9 @@ export class FakeServer {
     } else if (text === "tool") {
       delta(response, { tool_calls: [{ index: 0, id: "call_1", type: "function", function: { name: "weather", arguments: "" } }] });
       for (const piece of ['{"city":', '"Bern"}']) delta(response, { tool_calls: [{ index: 0, function: { arguments: piece } }] });
+    } else if (String(text).startsWith("hostile ")) {
+      const piece = String(text).slice(8).repeat(100);
+      for (let i = 0; i < 100; ++i) delta(response, { content: piece });
     } else if (text === "markdown") {
       for (let at = 0; at < markdown.length; at += 7) delta(response, { content: markdown.slice(at, at + 7) });
     } else if (asked.response_format) {

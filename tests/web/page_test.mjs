@@ -245,6 +245,18 @@ test("Markdown becomes elements, and nothing of it runs or leads elsewhere", asy
   assert.equal(await page.evaluate(() => window.hacked), undefined);
 });
 
+test("text made to keep a renderer busy does not", async () => {
+  for (const piece of ["[", "*a_", "`x", "> ", "- ", "|-", "**a ", "<http://", "# ", "![a](", "``` ", '{"a":[']) {
+    const started = Date.now();
+    await say(`hostile ${piece}`);
+    await page.waitForTimeout(100);
+    await named("Send").waitFor({ timeout: 20000 });
+    assert.ok(Date.now() - started < 8000, `${piece}: ${Date.now() - started} ms`);
+    await page.keyboard.press("Alt+n");
+    await page.locator(".welcome").waitFor();
+  }
+});
+
 test("the policy stops inline scripts and foreign hosts", async () => {
   const blocked = await page.evaluate(async () => {
     const script = document.createElement("script");

@@ -31,6 +31,7 @@ int main() {
 | memory map | 0 | very large files |`;
 
 const server = await FakeServer.start();
+server.models = [{ id: "example-1b", max_model_len: 8192 }];
 server.script = { reasoning, answer };
 const browser = await launch();
 for (const colorScheme of ["light", "dark"]) {

@@ -1,4 +1,4 @@
-// The page as the real binary serves it: headers, the specialist, and a random model of a chat family that streams.
+// The page as the real binary serves it: the specialist, and a random model of a chat family that streams.
 // HEARTH names the binary; without it nothing is tested here.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
@@ -67,25 +67,6 @@ const say = async (page, text) => {
   await page.getByRole("textbox", { name: "Message", exact: true }).fill(text);
   await page.keyboard.press("Enter");
 };
-
-test("three files, each with its type, the policy, and an ETag that is heeded", options, async () => {
-  for (const [path, type] of [["", "text/html"], ["app.js", "text/javascript"], ["app.css", "text/css"]]) {
-    const response = await fetch(url + path);
-    assert.equal(response.status, 200);
-    assert.ok(response.headers.get("content-type").startsWith(type));
-    const policy = response.headers.get("content-security-policy");
-    assert.ok(policy.startsWith("default-src 'none'; script-src 'self';") && !policy.includes("unsafe"), policy);
-    assert.equal(response.headers.get("x-content-type-options"), "nosniff");
-    assert.equal(response.headers.get("referrer-policy"), "no-referrer");
-    const etag = response.headers.get("etag");
-    const again = await fetch(url + path, { headers: { "If-None-Match": etag } });
-    assert.equal(again.status, 304);
-    assert.equal(await again.text(), "");
-    assert.equal((await fetch(url + path, { headers: { "If-None-Match": '"another"' } })).status, 200);
-    assert.equal((await fetch(url + path, { method: "HEAD" })).headers.get("etag"), etag);
-  }
-  assert.equal((await fetch(url, { method: "POST" })).status, 405);
-});
 
 test("the specialist answers, its answer stays after a reload", options, async () => {
   const page = await openPage((await serve({})).address);
