@@ -62,6 +62,7 @@ async function openPage(address) {
 }
 
 const holds = (locator, text) => locator.filter({ hasText: text }).first().waitFor({ timeout: 20000 });
+const named = (page, name) => page.getByRole("button", { name, exact: true });
 const answer = (page) => page.getByRole("article", { name: "Answer" }).last();
 const say = async (page, text) => {
   await page.getByRole("textbox", { name: "Message", exact: true }).fill(text);
@@ -80,7 +81,7 @@ test("the specialist answers, its answer stays after a reload", options, async (
 
 test("a chat model streams, is stopped, and the live panel counts it", options, async () => {
   const page = await openPage(url);
-  await page.keyboard.press("Alt+s");
+  await named(page, "Settings").click();
   await page.getByLabel("Token limit").fill("400");
   await page.getByLabel("Seed").fill("1"); // one that does not draw the end
   await page.evaluate(() => {
@@ -88,12 +89,12 @@ test("a chat model streams, is stopped, and the live panel counts it", options, 
     const look = () => window.lengths.push(document.querySelector(".answer .content")?.textContent.length ?? 0);
     new MutationObserver(look).observe(document.querySelector(".thread"), { childList: true, subtree: true, characterData: true });
   });
-  await page.keyboard.press("Alt+l");
+  await named(page, "Live panel").click();
   await say(page, "tell me");
   await holds(answer(page), /400 tokens ·/);
   const lengths = await page.evaluate(() => window.lengths);
   assert.ok(new Set(lengths).size >= 3, `grew: ${lengths}`);
-  await page.keyboard.press("Alt+n"); // the old one fills the context
+  await named(page, "New conversation").click(); // the old one fills the context
   await say(page, "tell me more");
   await page.keyboard.press("Escape");
   await holds(answer(page), "Stopped.");
@@ -105,7 +106,7 @@ test("a chat model streams, is stopped, and the live panel counts it", options, 
 
 test("a JSON Schema holds, and one that is none is told in the conversation", options, async () => {
   const page = await openPage(url);
-  await page.keyboard.press("Alt+s");
+  await named(page, "Settings").click();
   const colour = { type: "object", properties: { colour: { enum: ["red", "green"] } }, required: ["colour"], additionalProperties: false };
   await page.getByLabel("JSON Schema").fill(JSON.stringify(colour));
   await say(page, "which?");
@@ -119,7 +120,7 @@ test("with a key the page itself is open, its questions are not; a server that e
   const { address, child } = await serve({ HEARTH_API_KEY: "secret" });
   const page = await openPage(address);
   await holds(page.getByRole("alert"), "API key");
-  await page.keyboard.press("Alt+s");
+  await named(page, "Settings").click();
   await page.getByLabel("API key").fill("secret");
   await say(page, "lock the front door");
   await holds(answer(page), '"state": "lock"');

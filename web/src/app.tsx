@@ -1,5 +1,5 @@
 // The frame: side bar, header, conversation, one panel at the right, and the keyboard.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Composer } from "./composer";
 import { IconButton } from "./icons";
 import { LivePanel } from "./live_panel";
@@ -31,7 +31,7 @@ export function App() {
   const [sidebar, setSidebar] = useState(!narrow());
   const help = useRef<HTMLDialogElement>(null);
   const { theme } = state.preferences;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (theme) document.documentElement.dataset["theme"] = theme;
     else delete document.documentElement.dataset["theme"];
   }, [theme]);
@@ -87,7 +87,8 @@ export function App() {
 }
 
 function useShortcuts(panel: Panel, setPanel: (panel: Panel) => void, showHelp: () => void): void {
-  useEffect(() => {
+  // In the layout's phase, so that no key meets the handler of the last drawing.
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       const typing = event.target instanceof Element && event.target.matches("input, textarea, select");
       if (event.key === "Escape" && !document.querySelector("dialog[open]") && !event.defaultPrevented) {
