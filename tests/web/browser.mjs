@@ -12,6 +12,11 @@ export async function launch() {
   return chromium.launch({ executablePath: chromiumPath, args });
 }
 
+/** Chromium drops what is typed and clicked before it has shown the first picture. */
+export async function painted(page) {
+  await page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length > 0);
+}
+
 export function missing() {
   if (!existsSync(chromiumPath)) return "Chromium";
   try {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import { launch } from "./browser.mjs";
+import { launch, painted } from "./browser.mjs";
 import { FakeServer } from "./fake_server.mjs";
 
 let browser, context, page, server, complaints, requested;
@@ -28,6 +28,7 @@ async function openPage() {
   complaints = [];
   requested = [];
   const opened = await context.newPage();
+  opened.setDefaultTimeout(15000);
   opened.on("pageerror", (error) => complaints.push(String(error)));
   opened.on("console", (message) => {
     // Chromium itself reports failed requests; the tests make some on purpose.
@@ -36,8 +37,7 @@ async function openPage() {
   context.on("request", (request) => requested.push(request.url()));
   await opened.goto(server.url);
   await opened.getByRole("combobox", { name: "Model" }).waitFor();
-  // Chromium drops keys that come before the first picture.
-  await opened.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+  await painted(opened);
   return opened;
 }
 

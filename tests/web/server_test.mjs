@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { launch } from "./browser.mjs";
+import { launch, painted } from "./browser.mjs";
 
 const binary = process.env.HEARTH;
 const options = { skip: binary ? false : "HEARTH names no binary" };
@@ -57,7 +57,9 @@ async function openPage(address) {
   page.on("request", (request) => {
     if (!request.url().startsWith(address) && !request.url().startsWith("data:")) page.foreign.push(request.url());
   });
+  page.setDefaultTimeout(15000);
   await page.goto(address);
+  await painted(page);
   return page;
 }
 
@@ -107,6 +109,7 @@ test("a chat model streams, is stopped, and the live panel counts it", options, 
 test("a JSON Schema holds, and one that is none is told in the conversation", options, async () => {
   const page = await openPage(url);
   await named(page, "Settings").click();
+  await page.getByLabel("Seed").fill("1"); // one that does not draw blanks without end
   const colour = { type: "object", properties: { colour: { enum: ["red", "green"] } }, required: ["colour"], additionalProperties: false };
   await page.getByLabel("JSON Schema").fill(JSON.stringify(colour));
   await say(page, "which?");
