@@ -48,23 +48,21 @@ void respond_file(const Call& call, std::string_view bytes, std::string_view typ
 }  // namespace
 
 void page(Call call) {
-  static constexpr auto kBytes = [] {
-    return std::string_view(hearth_page_html_begin, hearth_page_html_end);
-  };
-  static const std::string kTag = entity_tag(kBytes());
-  respond_file(call, kBytes(), "text/html; charset=utf-8", kTag);
+  static const std::string_view kBytes(hearth_page_html_begin, hearth_page_html_end);
+  static const std::string kTag = entity_tag(kBytes);
+  respond_file(call, kBytes, "text/html; charset=utf-8", kTag);
 }
 
 void page_script(Call call) {
-  static constexpr auto kBytes = [] { return std::string_view(hearth_page_js_begin, hearth_page_js_end); };
-  static const std::string kTag = entity_tag(kBytes());
-  respond_file(call, kBytes(), "text/javascript; charset=utf-8", kTag);
+  static const std::string_view kBytes(hearth_page_js_begin, hearth_page_js_end);
+  static const std::string kTag = entity_tag(kBytes);
+  respond_file(call, kBytes, "text/javascript; charset=utf-8", kTag);
 }
 
 void page_style(Call call) {
-  static constexpr auto kBytes = [] { return std::string_view(hearth_page_css_begin, hearth_page_css_end); };
-  static const std::string kTag = entity_tag(kBytes());
-  respond_file(call, kBytes(), "text/css; charset=utf-8", kTag);
+  static const std::string_view kBytes(hearth_page_css_begin, hearth_page_css_end);
+  static const std::string kTag = entity_tag(kBytes);
+  respond_file(call, kBytes, "text/css; charset=utf-8", kTag);
 }
 
 }  // namespace hearth::serve
