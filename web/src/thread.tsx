@@ -14,7 +14,7 @@ export function Thread({ conversation, writing }: { conversation: Conversation; 
   useLayoutEffect(() => {
     const element = scroller.current;
     if (element && atEnd.current) element.scrollTop = element.scrollHeight;
-  }, [conversation.id, messages.length, last]);
+  }, [conversation.id, messages.length, last, writing]);
   const onScroll = () => {
     const element = scroller.current;
     if (element) atEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < 40;
