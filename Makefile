@@ -1,5 +1,5 @@
 # Thin wrappers over the CMake presets: what is missing is installed, then configured, built and run.
-# make demo | test | test-clients | test-peer | build | bench | fuzz | goldens | deps | clean
+# make demo | test | test-clients | test-peer | test-web | web | build | bench | fuzz | goldens | deps | clean
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 300
@@ -13,9 +13,10 @@ AARCH64_PACKAGES := g++-aarch64-linux-gnu qemu-user libcurl4-openssl-dev:arm64 l
   libboost1.81-dev:arm64 libssl-dev:arm64
 BENCH_PACKAGES := libbenchmark-dev nodejs npm
 GOLDEN_PACKAGES := python3-venv
+WEB_PACKAGES := chromium fonts-dejavu-core
 CLANG_PACKAGES := clang libclang-rt-14-dev
 
-.PHONY: help deps build demo test check-release test-asan test-tsan test-clang test-aarch64 test-clients test-peer bench bench-quick bench-gate fuzz goldens clean format tidy
+.PHONY: help deps build demo test check-release test-asan test-tsan test-clang test-aarch64 test-clients test-peer web test-web bench bench-quick bench-gate fuzz goldens clean format tidy
 .DEFAULT_GOAL := help
 
 help:
@@ -23,6 +24,8 @@ help:
 	@echo "make test     build with warnings as errors and run every test suite"
 	@echo "make test-clients  the openai, ollama and ai packages as clients of hearth serve; make test runs them where they are installed"
 	@echo "make test-peer  the comparisons with llama.cpp, which it installs into bench/peer (npm); make test runs most of them, where it is there"
+	@echo "make test-web  the web page in headless Chromium, which it installs; make test does it where Chromium and web/node_modules are there"
+	@echo "make web      build the web page from web/ (npm) into web/dist, which is committed"
 	@echo "make build    build/release/hearth"
 	@echo "make deps     install the Debian packages hearth needs (apt; sudo when not root)"
 	@echo "make bench    microbenchmarks, then all suites against the peers on the same files, into docs/benchmarks.md (BENCH=\"--estimate\": how long)"
@@ -104,6 +107,18 @@ test-peer: deps
 	@ctest --preset dev -R '^peer_' --no-tests=error
 	@if [ -f $(STORIES) ]; then HEARTH_NO_CHECK=1 build/peer-python/bin/python -B tests/peer/imatrix_reference.py build/dev/hearth bench/peer $(STORIES) README.md; \
 	else echo "LEFT OUT: importance matrices, for which there is no $(STORIES)"; fi
+
+web: deps
+	$(call install_packages,python3-venv)
+	@PATH="$$(web/node.sh):$$PATH"; cd web && npm ci --no-audit --no-fund --loglevel=error && npm run build
+
+# Also that a fresh build gives the committed bytes.
+test-web: web
+	$(call install_packages,$(WEB_PACKAGES))
+	@git diff --exit-code --stat -- web/dist || { echo "web/dist is not what its sources give; commit what was just built"; exit 1; }
+	@cmake --preset dev >/dev/null
+	@cmake --build --preset dev -j $(JOBS) --target hearth
+	@PATH="$$(web/node.sh):$$PATH"; tests/web/run.sh build/dev/hearth
 
 fuzz: deps
 	$(call install_packages,$(CLANG_PACKAGES))

@@ -5,6 +5,7 @@
 
 #include "io/json.h"
 #include "serve/answer_session.h"
+#include "serve/page.h"
 #include "wire/members.h"
 #include "wire/request.h"
 
@@ -192,6 +193,9 @@ void metrics(Call call) {
 }
 
 constexpr Route kRoutes[] = {
+    {"GET", "/", Protocol::kOpenAiChat, true, false, page},
+    {"GET", "/app.js", Protocol::kOpenAiChat, true, false, page_script},
+    {"GET", "/app.css", Protocol::kOpenAiChat, true, false, page_style},
     {"POST", "/v1/chat/completions", Protocol::kOpenAiChat, false, true,
      generate<Protocol::kOpenAiChat, wire::parse_openai_chat>},
     {"POST", "/v1/completions", Protocol::kOpenAiCompletion, false, true,
