@@ -268,7 +268,7 @@ TEST_F(ServerTest, OllamaLoadsAndUnloadsWithoutAQuestion) {
   EXPECT_EQ(loads_.count, 1);
   EXPECT_EQ(ask("POST", "/api/generate", R"({"model":"two","keep_alive":0})").json()["done_reason"],
             "unload");
-  EXPECT_TRUE(net::eventually([&] { return ask("GET", "/metrics").body.find("two") == std::string::npos; }));
+  EXPECT_TRUE(net::eventually([&] { return ask("GET", "/metrics").body.find("model_name=\"two\"") == std::string::npos; }));
 }
 
 TEST_F(ServerTest, KeepAliveZeroStillAnswers) {

@@ -102,7 +102,7 @@ def client(port: int, seed: int, until: float, expected: list[str], counts: Coun
 def slow_reader(port: int, until: float, counts: Counts) -> None:
     body = json.dumps({"model": "chat", "messages": [{"role": "user", "content": "go on"}], "max_tokens": 3000, "temperature": 1, "stream": True})
     with socket.create_connection(("127.0.0.1", port)) as peer:
-        peer.sendall(f"POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+        peer.sendall(f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
         while time.monotonic() < until:
             if not peer.recv(16):
                 break
