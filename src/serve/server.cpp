@@ -17,7 +17,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "io/utf8.h"
 #include "serve/answer_session.h"
 #include "serve/metrics.h"
 #include "serve/routes.h"
@@ -69,6 +68,16 @@ std::string host_of(std::string_view header) {
   return std::string(header.substr(0, header.find(':')));
 }
 
+/// For the log: what clients send must not forge lines, nor speak to a terminal.
+std::string one_line(std::string_view text) {
+  constexpr size_t kMost = 300;
+  std::string out(text.substr(0, kMost));
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) c = '?';
+  }
+  return out;
+}
+
 wire::Protocol protocol_of(std::string_view path) {
   return path.starts_with("/api/") ? wire::Protocol::kOllamaChat : wire::Protocol::kOpenAiChat;
 }
@@ -117,15 +126,15 @@ struct Server::Impl : Context {
   void log(const net::ServerRequest& request, const std::string& client, int status,
            const AnswerRecord& record) const {
     if (!options.log_requests) return;
-    std::string line = concat(io::printable(request.method), " ", io::printable(request.path), " ", status,
-                              " client=", client);
+    std::string line =
+        concat(one_line(request.method), " ", one_line(request.path), " ", status, " client=", client);
     if (!record.model.empty()) line += concat(" model=", record.model);
     if (record.prompt_tokens > 0) {
       line += concat(" prompt=", record.prompt_tokens, " cached=", record.cached_tokens,
                      " generated=", record.generated_tokens);
     }
     if (record.cancelled) line += " cancelled";
-    if (!record.error.empty()) line += concat(" error=\"", io::printable(record.error, 300), "\"");
+    if (!record.error.empty()) line += concat(" error=\"", one_line(record.error), "\"");
     log_line(LogLevel::kInfo, line);
   }
 

@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <mutex>
 #include <thread>
 
+#include "base/log.h"
 #include "io/json.h"
 #include "net/server_test_kit.h"
 #include "net/test_peer.h"
@@ -268,7 +270,8 @@ TEST_F(ServerTest, OllamaLoadsAndUnloadsWithoutAQuestion) {
   EXPECT_EQ(loads_.count, 1);
   EXPECT_EQ(ask("POST", "/api/generate", R"({"model":"two","keep_alive":0})").json()["done_reason"],
             "unload");
-  EXPECT_TRUE(net::eventually([&] { return ask("GET", "/metrics").body.find("model_name=\"two\"") == std::string::npos; }));
+  EXPECT_TRUE(net::eventually(
+      [&] { return ask("GET", "/metrics").body.find("model_name=\"two\"") == std::string::npos; }));
 }
 
 TEST_F(ServerTest, KeepAliveZeroStillAnswers) {
@@ -277,6 +280,24 @@ TEST_F(ServerTest, KeepAliveZeroStillAnswers) {
   const std::string body =
       R"({"model":"two","messages":[{"role":"user","content":"x"}],"stream":false,"keep_alive":0})";
   for (int i = 0; i < 20; ++i) EXPECT_EQ(ask("POST", "/api/chat", body).status, 200);
+}
+
+TEST_F(ServerTest, ClientsCannotForgeLinesOfTheLog) {
+  std::mutex mutex;
+  std::string log;
+  set_log_sink([&](LogLevel, std::string_view line) {
+    const std::lock_guard lock(mutex);
+    log += concat(line, "\n");
+  });
+  start();
+  EXPECT_EQ(ask("GET", "/a%0Aforged%1B[31m").status, 404);
+  EXPECT_TRUE(net::eventually([&] {
+    const std::lock_guard lock(mutex);
+    return log.find("/a?forged?[31m") != std::string::npos;
+  }));
+  set_log_sink({});
+  EXPECT_EQ(log.find("\nforged"), std::string::npos);
+  EXPECT_EQ(log.find('\x1b'), std::string::npos);
 }
 
 TEST_F(ServerTest, MetricsHaveTheNamesThatDashboardsAskFor) {
