@@ -1,6 +1,7 @@
 // One function per route; what they have in common with others is in wire and in AnswerSession.
 #include "serve/routes.h"
 
+#include <chrono>
 #include <utility>
 
 #include "io/json.h"
@@ -8,6 +9,7 @@
 #include "serve/page.h"
 #include "wire/members.h"
 #include "wire/request.h"
+#include "wire/response_parts.h"
 
 namespace hearth::serve {
 namespace {
@@ -61,6 +63,11 @@ void refuse(Call& call, const wire::ErrorBody& body, const std::string& model, c
   respond_json(*call.responder, body.status, body.json);
 }
 
+double unix_now_s() {
+  using Seconds = std::chrono::duration<double>;
+  return Seconds(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
 /// Ollama's way to load a model, or with keep_alive 0 to give it up.
 void answer_load_only(Call& call, const std::string& model, bool unload) {
   AnswerRecord record;
@@ -68,7 +75,7 @@ void answer_load_only(Call& call, const std::string& model, bool unload) {
   call.context->over(call, record);
   respond_json(*call.responder, 200,
                io::dump_json({{"model", model},
-                              {"created_at", "1970-01-01T00:00:00Z"},
+                              {"created_at", wire::iso_time(unix_now_s())},
                               {"response", ""},
                               {"done", true},
                               {"done_reason", unload ? "unload" : "load"}}));

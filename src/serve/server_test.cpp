@@ -266,7 +266,9 @@ TEST_F(ServerTest, NamesThatWereMadeToLeadHereAreRefused) {
 
 TEST_F(ServerTest, OllamaLoadsAndUnloadsWithoutAQuestion) {
   start();
-  EXPECT_EQ(ask("POST", "/api/generate", R"({"model":"two"})").json()["done_reason"], "load");
+  const Reply loaded = ask("POST", "/api/generate", R"({"model":"two"})");
+  EXPECT_EQ(loaded.json()["done_reason"], "load");
+  EXPECT_GT(loaded.json()["created_at"].get<std::string>(), "2026");
   EXPECT_EQ(loads_.count, 1);
   EXPECT_EQ(ask("POST", "/api/generate", R"({"model":"two","keep_alive":0})").json()["done_reason"],
             "unload");
