@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "engine/drafter.h"
 #include "engine/generation.h"
+#include "engine/pooling.h"
 #include "engine/prompt.h"
 
 namespace hearth::engine {
@@ -29,6 +30,7 @@ struct Scheduler::Answer {
   std::vector<int32_t> ids;  // prompt, then the tokens drawn
   Generation generation;
   Drafter drafter;
+  std::optional<Pooler> pooler;  // of an embedding: every token is computed for it, and nothing is kept
   int64_t prompt_tokens = 0;
   bool has_sequence = false;
   runtime::SeqId sequence = 0;
@@ -78,6 +80,10 @@ Result<std::unique_ptr<Scheduler::Answer>> Scheduler::prepare(Submission submiss
   answer->prompt_tokens = count;
   answer->ends_with_context = by_context;
   answer->submitted_s = now_s();
+  if (answer->submission.embed) {
+    HEARTH_ASSIGN(const Pooling pooling, pooling_of(model_->model()));
+    answer->pooler.emplace(pooling, model_->runtime().hidden_width());
+  }
   Usage& usage = answer->generation.completion().usage;
   usage.prompt_tokens = count;
   usage.context_tokens = model_->context_tokens();
@@ -228,7 +234,7 @@ void Scheduler::admit() {
 /// there is now.
 bool Scheduler::awaits_prefix(const Answer& answer, int64_t available) const {
   for (const auto& other : running_) {
-    if (other.get() == &answer || !other->has_sequence || other->writing()) continue;
+    if (other.get() == &answer || !other->has_sequence || other->writing() || other->pooler) continue;
     const int64_t shared = common_prefix(other->ids, answer.ids);
     if (other->computed < shared && shared - available >= kWorthWaiting) return true;
   }
@@ -263,7 +269,8 @@ bool Scheduler::has_room(int64_t tokens) {
 /// Gives the answer a sequence, with as much of its prompt as is known. False: not now.
 bool Scheduler::find_sequence(Answer& answer) {
   runtime::Runtime& runtime = model_->runtime();
-  const auto limit = static_cast<int64_t>(answer.ids.size()) - 1;  // the last one's logits are wanted
+  const auto length = static_cast<int64_t>(answer.ids.size());
+  const int64_t limit = answer.pooler ? 0 : length - 1;  // the others' outputs are wanted
   Answer* live = nullptr;
   int64_t of_live = 0;
   for (const auto& other : running_) {
@@ -272,7 +279,7 @@ bool Scheduler::find_sequence(Answer& answer) {
     if (shared > of_live) live = other.get(), of_live = shared;
   }
   const int64_t kept = std::min(prefixes_.longest(answer.ids), limit);
-  if (awaits_prefix(answer, std::max(kept, of_live))) return false;
+  if (limit > 0 && awaits_prefix(answer, std::max(kept, of_live))) return false;
   std::optional<PrefixFork> fork;
   if (live && of_live >= kLeastPrefix && of_live > kept) {
     if (auto made = runtime.fork(live->sequence); made) {
@@ -290,7 +297,7 @@ bool Scheduler::find_sequence(Answer& answer) {
   while (!opened && prefixes_.evict()) opened = runtime.open_sequence();
   if (!opened) return false;
   const int64_t computed = fork ? fork->tokens : 0;
-  if (!has_room(limit + 1 - computed)) {  // when others are over there will be
+  if (!has_room(length - computed)) {  // when others are over there will be
     runtime.close_sequence(*opened);
     short_of_room_ = true;
     return false;
@@ -298,6 +305,7 @@ bool Scheduler::find_sequence(Answer& answer) {
   answer.has_sequence = true;
   answer.sequence = *opened;
   answer.computed = computed;
+  if (answer.pooler) answer.pooler->clear();  // of before it had to give up its keys and values
   if (answer.generation.completion().tokens.empty())
     answer.generation.completion().usage.cached_tokens = answer.computed;
   return true;
@@ -336,13 +344,15 @@ void Scheduler::plan(Answer& answer, int64_t& budget) {
     answer.chunk.insert(answer.chunk.end(), proposal.begin(), proposal.end());
   }
   using runtime::LogitsWanted;
-  const LogitsWanted wanted =
-      !draws ? LogitsWanted::kNone : (answer.proposed > 0 ? LogitsWanted::kAll : LogitsWanted::kLast);
+  const LogitsWanted wanted = !draws || answer.pooler ? LogitsWanted::kNone
+                              : answer.proposed > 0   ? LogitsWanted::kAll
+                                                      : LogitsWanted::kLast;
+  const auto hidden = answer.pooler ? answer.pooler->wanted(first == 0, draws) : runtime::HiddenWanted::kNone;
   const auto after = first + static_cast<int64_t>(answer.chunk.size());
   planned_room_ +=
       ((after + kPage - 1) / kPage - first / kPage) * kPage;  // a page that others share is copied
   planned_.push_back(&answer);
-  batch_.push_back({answer.sequence, answer.chunk, wanted});
+  batch_.push_back({answer.sequence, answer.chunk, wanted, hidden});
 }
 
 void Scheduler::plan_batch() {
@@ -432,6 +442,7 @@ void Scheduler::digest(Answer& answer, size_t chunk) {
   const bool was_reading = !answer.writing();
   answer.computed += fed;
   served_[answer.submission.client] += static_cast<double>(fed);
+  if (answer.pooler) return pool(answer, chunk);
   if (windowed_ && was_reading && (answer.computed == answer.snapshot_at || answer.writing()))
     snapshot(answer);
   if (batch_[chunk].logits == runtime::LogitsWanted::kNone) return;
@@ -449,6 +460,18 @@ void Scheduler::digest(Answer& answer, size_t chunk) {
   answer.generation.flush([&](std::string_view text) {
     return !answer.submission.on_text || answer.submission.on_text(text, {});
   });
+  end(answer, std::move(completion));
+}
+
+/// An embedding is over with the last token of its text.
+void Scheduler::pool(Answer& answer, size_t chunk) {
+  answer.pooler->add(model_->runtime().hidden(chunk));
+  if (answer.left() > 0) return;
+  own_.prompt_tokens += answer.prompt_tokens;
+  auto embedding = answer.pooler->pooled();
+  if (!embedding) return end(answer, embedding.error());
+  Completion& completion = answer.generation.completion();
+  completion.embedding = std::move(embedding).value();
   end(answer, std::move(completion));
 }
 
@@ -517,10 +540,12 @@ void Scheduler::tell(Answer& answer) {
 void Scheduler::end(Answer& answer, Result<Completion> result) {
   if (answer.over) return;
   answer.over = true;
-  if (answer.has_sequence) {
+  if (answer.has_sequence && answer.pooler) {  // nobody goes on from there, and others want the room
+    model_->runtime().close_sequence(answer.sequence);
+  } else if (answer.has_sequence) {
     prefixes_.keep(answer.sequence, {answer.ids.begin(), answer.ids.begin() + answer.computed});
-    answer.has_sequence = false;
   }
+  answer.has_sequence = false;
   const std::string& client = answer.submission.client;
   const auto is_other = [&](const auto& other) { return !other->over && other->submission.client == client; };
   if (std::none_of(running_.begin(), running_.end(), [&](const auto& o) { return o && is_other(o); }) &&

@@ -42,6 +42,8 @@ struct Submission {
   std::function<bool(std::string_view text, std::span<const TokenSignal> tokens)> on_text;
   /// Once, when the answer is over: also with finish kCancelled, or an error.
   std::function<void(Result<Completion>)> on_done;
+  /// Nothing is written: the answer is the prompt's embedding.
+  bool embed = false;
 };
 
 class Scheduler {
@@ -86,6 +88,7 @@ class Scheduler {
   bool make_room(const Error& why);
   void digest_safely(Answer& answer, size_t chunk);
   void digest(Answer& answer, size_t chunk);
+  void pool(Answer& answer, size_t chunk);
   bool draw(Answer& answer, size_t chunk);
   void snapshot(Answer& answer);
   void tell(Answer& answer);

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "io/json.h"
-#include "serve/answer_session.h"
+#include "serve/embedding_session.h"
 #include "serve/page.h"
 #include "wire/members.h"
 #include "wire/request.h"
@@ -34,6 +34,8 @@ Result<std::string> model_named_in(const std::string& body) {
   if (!name) return fail(ErrorCode::kUsage, "model: must be a string");
   return name->value_or("");
 }
+
+constexpr std::string_view kTooMany = "too many requests wait to be read; try again later";
 
 /// A model that cannot be had is mostly the server's fault.
 wire::ErrorBody no_model(Protocol protocol, const Error& error) {
@@ -101,6 +103,28 @@ void generate(Call asked) {
             [call](const AnswerRecord& record) { call->context->over(*call, record); });
         session->start(std::move(model).value(), load_s);
       });
+}
+
+template <Protocol kErrors, Result<wire::EmbeddingRequest> (*kParse)(std::string_view),
+          EmbeddingSession::Encode kEncode>
+void embed(Call asked) {
+  const auto call = std::make_shared<Call>(std::move(asked));
+  auto request = kParse(call->request.body);
+  if (!request) return refuse(*call, wire::error_body(kErrors, request.error()), "", request.error().message);
+  const std::string name = request->model;
+  const auto keep_alive_s = request->keep_alive_s;
+  const auto session = std::make_shared<EmbeddingSession>(
+      kErrors, kEncode, std::move(request).value(), call->responder, call->client,
+      [context = call->context](std::function<void()> work) { return context->post(std::move(work)); },
+      [call](const AnswerRecord& record) { call->context->over(*call, record); });
+  ModelDirectory& models = call->context->models();
+  models.with_model(name, [=, &models](Result<std::shared_ptr<HostedModel>> model, double load_s) {
+    if (!model) return refuse(*call, no_model(kErrors, model.error()), name, model.error().message);
+    if (keep_alive_s) models.keep(name, *keep_alive_s);
+    // The texts are many, and this may be the thread that loads models.
+    if (!call->context->post([=] { session->start(*model, load_s); }))
+      refuse(*call, wire::error_body(kErrors, 429, kTooMany), name, std::string(kTooMany));
+  });
 }
 
 /// The model that a client calls so.
@@ -209,12 +233,18 @@ constexpr Route kRoutes[] = {
      generate<Protocol::kOpenAiCompletion, wire::parse_openai_completion>},
     {"POST", "/v1/responses", Protocol::kOpenAiResponses, false, true,
      generate<Protocol::kOpenAiResponses, wire::parse_openai_responses>},
+    {"POST", "/v1/embeddings", Protocol::kOpenAiChat, false, true,
+     embed<Protocol::kOpenAiChat, wire::parse_openai_embeddings, wire::encode_openai_embeddings>},
     {"GET", "/v1/models", Protocol::kOpenAiChat, false, false, list_models},
     {"GET", "/v1/models/", Protocol::kOpenAiChat, false, false, show_model},
     {"POST", "/api/chat", Protocol::kOllamaChat, false, true,
      generate<Protocol::kOllamaChat, wire::parse_ollama_chat>},
     {"POST", "/api/generate", Protocol::kOllamaGenerate, false, true,
      generate<Protocol::kOllamaGenerate, wire::parse_ollama_generate>},
+    {"POST", "/api/embed", Protocol::kOllamaChat, false, true,
+     embed<Protocol::kOllamaChat, wire::parse_ollama_embed, wire::encode_ollama_embed>},
+    {"POST", "/api/embeddings", Protocol::kOllamaChat, false, true,
+     embed<Protocol::kOllamaChat, wire::parse_ollama_embeddings, wire::encode_ollama_embeddings>},
     {"GET", "/api/tags", Protocol::kOllamaChat, false, false, ollama_tags},
     {"GET", "/api/ps", Protocol::kOllamaChat, false, false, ollama_ps},
     {"GET", "/api/version", Protocol::kOllamaChat, false, false, ollama_version},

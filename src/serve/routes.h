@@ -1,6 +1,7 @@
 // The table of what can be asked for over HTTP. Must not know sockets.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -40,6 +41,8 @@ class Context {
   virtual ModelDirectory& models() = 0;
   virtual bool ready() = 0;
   virtual std::string metrics() = 0;
+  /// Has work done that takes time; false when too much waits already.
+  virtual bool post(std::function<void()> work) = 0;
   /// An answer is over: for the log, the counts and the key's limits.
   virtual void over(const Call& call, const struct AnswerRecord& record) = 0;
 };

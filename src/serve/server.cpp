@@ -118,6 +118,7 @@ struct Server::Impl : Context {
     return prometheus_text(
         loaded, {requests, refused, transport ? transport.load()->open_connections() : 0, resident_bytes()});
   }
+  bool post(std::function<void()> task) override { return work.post(std::move(task)); }
   void over(const Call& call, const AnswerRecord& record) override {
     keys.spend(call.client, record.prompt_tokens + record.generated_tokens);
     log(call.request, call.client, record.status, record);

@@ -20,38 +20,6 @@ std::span<const SamplingMember> ollama_sampling_members() {
   return kMembers;
 }
 
-/// "5m", "1h30m", "-1", seconds as a number; negative: for ever.
-Result<std::optional<double>> read_keep_alive(const Members& body) {
-  const io::Json* value = body.find("keep_alive");
-  if (value == nullptr) return std::optional<double>();
-  if (value->is_number()) return std::optional<double>(value->get<double>());
-  const Error wrong =
-      body.wrong("keep_alive", "must be seconds, or text like 10m, 24h or -1, not ", io::dump_json(*value));
-  if (!value->is_string()) return wrong;
-  std::string_view rest = value->get_ref<const std::string&>();
-  const double sign = rest.starts_with('-') ? -1 : 1;
-  if (sign < 0) rest.remove_prefix(1);
-  if (rest.empty()) return wrong;
-  double total = 0;
-  while (!rest.empty()) {
-    const size_t digits = std::min(rest.find_first_not_of("0123456789."), rest.size());
-    auto number = io::parse_json(rest.substr(0, digits), "keep_alive");
-    if (!number || !number->is_number()) return wrong;
-    rest.remove_prefix(digits);
-    const size_t letters = std::min(rest.find_first_of("0123456789."), rest.size());
-    const std::string_view unit = rest.substr(0, letters);
-    rest.remove_prefix(letters);
-    const double scale = unit == "h"                   ? 3600
-                         : unit == "m"                 ? 60
-                         : unit == "s" || unit.empty() ? 1
-                         : unit == "ms"                ? 1e-3
-                                                       : 0;
-    if (scale == 0) return wrong;
-    total += scale * number->get<double>();
-  }
-  return std::optional<double>(sign * total);
-}
-
 /// "format": "json", a schema, or "".
 Status read_format(const Members& body, GenerationRequest& request) {
   const io::Json* format = body.find("format");
@@ -109,6 +77,37 @@ Status read_think(const Members& body, io::Json& chat) {
 }
 
 }  // namespace
+
+Result<std::optional<double>> read_keep_alive(const Members& body) {
+  const io::Json* value = body.find("keep_alive");
+  if (value == nullptr) return std::optional<double>();
+  if (value->is_number()) return std::optional<double>(value->get<double>());
+  const Error wrong =
+      body.wrong("keep_alive", "must be seconds, or text like 10m, 24h or -1, not ", io::dump_json(*value));
+  if (!value->is_string()) return wrong;
+  std::string_view rest = value->get_ref<const std::string&>();
+  const double sign = rest.starts_with('-') ? -1 : 1;
+  if (sign < 0) rest.remove_prefix(1);
+  if (rest.empty()) return wrong;
+  double total = 0;
+  while (!rest.empty()) {
+    const size_t digits = std::min(rest.find_first_not_of("0123456789."), rest.size());
+    auto number = io::parse_json(rest.substr(0, digits), "keep_alive");
+    if (!number || !number->is_number()) return wrong;
+    rest.remove_prefix(digits);
+    const size_t letters = std::min(rest.find_first_of("0123456789."), rest.size());
+    const std::string_view unit = rest.substr(0, letters);
+    rest.remove_prefix(letters);
+    const double scale = unit == "h"                   ? 3600
+                         : unit == "m"                 ? 60
+                         : unit == "s" || unit.empty() ? 1
+                         : unit == "ms"                ? 1e-3
+                                                       : 0;
+    if (scale == 0) return wrong;
+    total += scale * number->get<double>();
+  }
+  return std::optional<double>(sign * total);
+}
 
 Result<GenerationRequest> parse_ollama_chat(std::string_view text, const SamplingDefaults& defaults) {
   HEARTH_ASSIGN(const io::Json json, parse_body(text));

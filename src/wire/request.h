@@ -68,8 +68,9 @@ struct EmbeddingRequest {
   std::vector<std::string> inputs;
   std::vector<std::vector<int32_t>> input_ids;  // one list per entry of `inputs`, empty where that is text
   bool base64 = false;
-  std::optional<int64_t> dimensions;
+  std::optional<int64_t> dimensions;  // fewer than the model's
   std::string user;
+  std::optional<double> keep_alive_s;  // negative: for ever
 };
 
 /// Sampling settings to start from, for the model named in the request (which may be ""). Its error, such as
@@ -86,7 +87,9 @@ Result<GenerationRequest> parse_openai_responses(std::string_view body, const Sa
 Result<EmbeddingRequest> parse_openai_embeddings(std::string_view body);
 Result<GenerationRequest> parse_ollama_chat(std::string_view body, const SamplingDefaults& defaults);
 Result<GenerationRequest> parse_ollama_generate(std::string_view body, const SamplingDefaults& defaults);
-/// /api/embed and the older /api/embeddings.
+/// /api/embed: "input", one or many.
 Result<EmbeddingRequest> parse_ollama_embed(std::string_view body);
+/// The older /api/embeddings: one "prompt".
+Result<EmbeddingRequest> parse_ollama_embeddings(std::string_view body);
 
 }  // namespace hearth::wire
