@@ -12,6 +12,7 @@ namespace {
 
 constexpr double kLargestBias = 1e6;
 constexpr size_t kMaxBiases = 4096;
+constexpr int64_t kMostPriority = 100;
 constexpr uint64_t kSeedOfZero = 0x9E3779B97F4A7C15;  // hearth's own 0 means "a new one each time"
 
 std::string number_text(const io::Json& value) { return value.dump(); }
@@ -159,6 +160,12 @@ Result<std::optional<int64_t>> read_max_tokens(const Members& from, std::string_
   if (const io::Json* value = from.find(key); value != nullptr && as_integer(*value) == -1)
     return std::optional<int64_t>(-1);
   return from.integer(key, least, kMaxTokens);
+}
+
+Result<int32_t> read_priority(const Members& from) {
+  HEARTH_ASSIGN(const std::optional<int64_t> priority,
+                from.integer("priority", -kMostPriority, kMostPriority));
+  return static_cast<int32_t>(priority.value_or(0));
 }
 
 Status read_stream(const Members& from, GenerationRequest& request) {
