@@ -326,19 +326,20 @@ TEST(Scheduler, ANewcomerDoesNotWaitForABacklog) {
 
 TEST(Scheduler, ClientsThatAlwaysComeBackDoNotStarveABacklog) {
   Running all({}, {.max_running = 1});
-  for (int i = 0; i < 4; ++i)
-    ASSERT_TRUE(all.submit(request(std::to_string(i) + std::string(kText), 4), "many"));
-  std::atomic<int> rounds{0};
+  std::atomic<int> of_backlog{0}, of_others{0};
+  for (int i = 0; i < 4; ++i) {
+    Submission submission{request(std::to_string(i) + std::string(kText), 4), "many", 0, {}, {}};
+    submission.on_done = [&](const Result<Completion>&) { ++of_backlog; };
+    ASSERT_TRUE(all.scheduler().submit(std::move(submission)));
+  }
   const auto come_back = [&](const std::string& client) {
-    while (all.scheduler().stats().cut_by_length - rounds < 4 && rounds < 400) {  // the backlog's four
+    while (of_backlog < 4 && of_others < 400) {
       std::promise<void> over;
       Submission submission{request(client + std::string(kText), 4), client, 0, {}, {}};
-      submission.on_done = [&](const Result<Completion>&) {
-        ++rounds;
-        over.set_value();
-      };
+      submission.on_done = [&](const Result<Completion>&) { over.set_value(); };
       EXPECT_TRUE(all.scheduler().submit(std::move(submission)));
       over.get_future().wait();
+      ++of_others;
     }
   };
   std::vector<std::thread> clients;
@@ -346,8 +347,9 @@ TEST(Scheduler, ClientsThatAlwaysComeBackDoNotStarveABacklog) {
   while (all.scheduler().stats().waiting < 7) std::this_thread::yield();
   all.start();
   for (std::thread& client : clients) client.join();
-  EXPECT_LT(rounds, 60);  // of three others, some thirteen would be fair
   all.stop(true);
+  EXPECT_EQ(of_backlog, 4);
+  EXPECT_LT(of_others, 40);  // of three others, some thirteen are fair
 }
 
 TEST(Scheduler, RoomThatALongPromptWaitsForIsNotTaken) {

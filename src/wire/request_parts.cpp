@@ -216,6 +216,7 @@ Status read_format_object(const Members& format, GenerationRequest& request) {
   }
   HEARTH_ASSIGN(const std::optional<Members> wrapped, format.members("json_schema"));
   const Members& inner = wrapped ? *wrapped : format;
+  HEARTH_ASSIGN([[maybe_unused]] const auto name, inner.string("name"));  // says nothing to the model
   const io::Json* schema = inner.find("schema");
   if (schema == nullptr) return inner.wrong("schema", "is missing; it must be a JSON Schema");
   HEARTH_RETURN_IF_ERROR(set_schema(*schema, inner.path("schema"), request));

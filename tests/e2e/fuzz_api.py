@@ -30,8 +30,9 @@ def main() -> int:
         log: list[str] = []
         threading.Thread(target=lambda: log.extend(server.stderr), daemon=True).start()
         status = subprocess.run([schemathesis, "run", url + "/openapi.json", "--checks", "all", "--exclude-checks", LEFT_OUT,
-                                 "--phases", "examples,coverage,fuzzing", "--max-examples", "150", "--workers", "4", "--request-timeout", "60",
-                                 "--wait-for-schema", "30", "--continue-on-failure", "--suppress-health-check", "all", *options],
+                                 "--phases", "examples,coverage,fuzzing", "--max-examples", "150", "--request-timeout", "60",
+                                 "--wait-for-schema", "30", "--continue-on-failure", "--suppress-health-check", "all", "--output-sanitize", "false",
+                                 *options],
                                 cwd=folder, check=False).returncode
         server.terminate()
         if (ended := server.wait(60)) != 0:
