@@ -92,9 +92,9 @@ Result<std::unique_ptr<Scheduler::Answer>> Scheduler::prepare(Submission submiss
 
 /// Of the queue, while the prompt is made.
 Status Scheduler::take_place() {
-  if (stopping_) return fail(ErrorCode::kBusy, "the model is being unloaded; try again later");
+  if (stopping_) return fail(ErrorCode::kUnavailable, "the model is being unloaded; try again later");
   const int64_t queued = waiting_now_ + static_cast<int64_t>(incoming_.size()) + preparing_;
-  if (queued >= options_.max_waiting + options_.max_running) {
+  if (queued >= most_answers()) {
     ++refused_;
     return fail(ErrorCode::kBusy, queued,
                 " answers are asked for already, which is the limit; try again later");
@@ -118,7 +118,7 @@ Status Scheduler::submit(Submission submission) {
   auto answer = prepare(std::move(submission));
   const std::lock_guard lock(mutex_);
   if (!answer) return answer.error();
-  if (stopping_) return fail(ErrorCode::kBusy, "the model is being unloaded; try again later");
+  if (stopping_) return fail(ErrorCode::kUnavailable, "the model is being unloaded; try again later");
   ++accepted_;
   incoming_.push_back(std::move(answer).value());
   wake_.notify_one();
@@ -145,7 +145,10 @@ bool Scheduler::wait_for_work() {
     wake_.wait(lock, [&] { return stopping_ || woken_ || !incoming_.empty(); });
   }
   woken_ = false;
-  for (auto& answer : incoming_) waiting_.push_back(std::move(answer));
+  for (auto& answer : incoming_) {
+    welcome(answer->submission.client);
+    waiting_.push_back(std::move(answer));
+  }
   waiting_now_ += static_cast<int64_t>(incoming_.size());
   incoming_.clear();
   if (!stopping_) return true;
@@ -155,10 +158,7 @@ bool Scheduler::wait_for_work() {
 void Scheduler::run() {
   while (wait_for_work()) step();
   for (Answers* answers : {&running_, &waiting_}) {
-    for (auto& answer : *answers) {
-      answer->generation.completion().finish = FinishReason::kCancelled;
-      end(*answer, std::move(answer->generation.completion()));
-    }
+    for (auto& answer : *answers) cut(*answer);
     answers->clear();
   }
   publish();
@@ -194,21 +194,21 @@ void Scheduler::drop_cancelled(Answers& answers) {
   for (auto& answer : answers) {
     const std::atomic<bool>* cancel = answer->submission.request.cancel;
     if (!cancel || !cancel->load(std::memory_order_relaxed)) continue;
-    answer->generation.completion().finish = FinishReason::kCancelled;
-    end(*answer, std::move(answer->generation.completion()));
+    cut(*answer);
   }
   std::erase_if(answers, [](const auto& answer) { return answer->over; });
 }
 
-/// Tokens computed for a client that has answers here. A new one comes just before all others, but with no
-/// claim on what they had before it.
-double Scheduler::served(const std::string& client) const {
-  if (const auto it = served_.find(client); it != served_.end()) return it->second;
-  double least = 0;
-  for (auto it = served_.begin(); it != served_.end(); ++it)
-    least = it == served_.begin() ? it->second : std::min(least, it->second);
-  return least - 1;
+/// A new client comes where those are that have had least: no claim on what they had before it, nor less than
+/// they have.
+void Scheduler::welcome(const std::string& client) {
+  double least = served_.empty() ? 0 : served_.begin()->second;
+  for (const auto& [other, tokens] : served_) least = std::min(least, tokens);
+  served_.try_emplace(client, least);
 }
+
+/// Tokens computed for a client that has answers here.
+double Scheduler::served(const std::string& client) const { return served_.at(client); }
 
 /// Moves answers to the running ones while there is room: by priority, then those of the client that has been
 /// served least, then by age.
@@ -224,7 +224,6 @@ void Scheduler::admit() {
       answer.admitted_s = now_s();
       own_.queue_s.add(answer.admitted_s - answer.submitted_s);
     }
-    served_.try_emplace(answer.submission.client, served(answer.submission.client));
     running_.push_back(std::move(*next));
     waiting_.erase(next);
   }
@@ -533,6 +532,15 @@ void Scheduler::tell(Answer& answer) {
   }
   answer.last_s = now;
   usage.decode_s = now - answer.first_s;
+}
+
+/// Ends an answer early. What it used is what of its prompt was read, and what was written.
+void Scheduler::cut(Answer& answer) {
+  Completion& completion = answer.generation.completion();
+  completion.finish = FinishReason::kCancelled;
+  if (completion.tokens.empty())
+    completion.usage.prompt_tokens = std::min(answer.computed, answer.prompt_tokens);
+  end(answer, std::move(completion));
 }
 
 /// The answer is over: its sequence is kept as a prefix, its owner told. It is erased by whoever walks the

@@ -40,7 +40,8 @@ struct Submission {
   int32_t priority = 0;       // larger goes first
   /// Final text, and the tokens drawn since the last call. False cancels. May be empty.
   std::function<bool(std::string_view text, std::span<const TokenSignal> tokens)> on_text;
-  /// Once, when the answer is over: also with finish kCancelled, or an error.
+  /// Once, when the answer is over: also with finish kCancelled (its usage is then what was really used), or
+  /// an error.
   std::function<void(Result<Completion>)> on_done;
   /// Nothing is written: the answer is the prompt's embedding.
   bool embed = false;
@@ -52,8 +53,9 @@ class Scheduler {
   static Result<std::unique_ptr<Scheduler>> create(LocalModel& model, const SchedulerOptions& options);
   ~Scheduler();
 
-  /// Checks, tokenizes and queues; thread-safe. Errors: kBusy (the queue is full), kTooLarge (the prompt,
-  /// with the numbers), kUsage, kCorrupt, kUnsupported; on_done is then not called.
+  /// Checks, tokenizes and queues; thread-safe. Errors: kBusy (the queue is full), kUnavailable (after
+  /// stop()), kTooLarge (the prompt, with the numbers), kUsage, kCorrupt, kUnsupported; on_done is then not
+  /// called.
   Status submit(Submission submission);
   /// Looks at the cancel flags soon, also while waiting for work; thread-safe.
   void wake();
@@ -65,6 +67,8 @@ class Scheduler {
 
   /// Thread-safe.
   SchedulerStats stats() const;
+  /// Answers that can be here at a time: those computed and those that wait.
+  int64_t most_answers() const { return int64_t{options_.max_running} + options_.max_waiting; }
 
  private:
   struct Answer;
@@ -77,6 +81,7 @@ class Scheduler {
   void step();
   void drop_cancelled(Answers& answers);
   void admit();
+  void welcome(const std::string& client);
   double served(const std::string& client) const;
   bool has_room(int64_t tokens);
   bool find_sequence(Answer& answer);
@@ -92,6 +97,7 @@ class Scheduler {
   bool draw(Answer& answer, size_t chunk);
   void snapshot(Answer& answer);
   void tell(Answer& answer);
+  void cut(Answer& answer);
   void end(Answer& answer, Result<Completion> result);
   void publish();
 

@@ -102,7 +102,7 @@ Result<std::unique_ptr<KvCache>> KvCache::create(std::span<const KvLayer> layers
     const auto bytes = static_cast<size_t>(store.block_bytes) * cache->groups_[store.group].references.size();
     store.bytes = {allocate_pages(bytes), free_bytes};
     if (!store.bytes) {
-      return fail(ErrorCode::kTooLarge, "no memory for the KV cache (",
+      return fail(ErrorCode::kNoMemory, "no memory for the KV cache (",
                   reserved_bytes(layers, options) / (1 << 20), " MiB for ", options.context_tokens,
                   " tokens of context); ask for a smaller context");
     }

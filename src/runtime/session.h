@@ -69,7 +69,7 @@ struct ForwardOptions {
 class Runtime {
  public:
   /// `model` and `pool` must outlive the runtime.
-  /// Errors: kUsage (an option out of range, unknown kv_format), kTooLarge (no memory for the cache).
+  /// Errors: kUsage (an option out of range, unknown kv_format), kNoMemory (for the cache).
   static Result<std::unique_ptr<Runtime>> create(const model::Model& model, ThreadPool& pool,
                                                  const RuntimeOptions& options);
   /// What create would need, and all calls of forward, on a pool of so many threads, without allocating

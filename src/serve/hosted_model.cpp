@@ -43,6 +43,7 @@ class ScheduledModel : public HostedModel {
     if (thread_.joinable()) thread_.join();
   }
   engine::SchedulerStats stats() const override { return scheduler_->stats(); }
+  int64_t most_answers() const override { return scheduler_->most_answers(); }
 
   runtime::SamplingParams sampling_defaults() const override { return model_->sampling_defaults(); }
   Result<std::string> render_chat(const std::string& chat_json) const override {

@@ -28,6 +28,8 @@ class HostedModel {
   /// Ends the thread: with `finish` when all answers are given, else at once.
   virtual void stop(bool finish) = 0;
   virtual engine::SchedulerStats stats() const = 0;
+  /// Answers that can be here at a time, running and waiting.
+  virtual int64_t most_answers() const = 0;
 
   virtual runtime::SamplingParams sampling_defaults() const = 0;
   /// What `chat_json` becomes before the model reads it.
