@@ -157,10 +157,16 @@ def restart(place: Place) -> None:
     with place.serve() as server:
         expect(server.ask("lights " * 300 + "off") == (other, 0), "the first time")
         server.stop()
-    with place.serve() as server:
+    config = place.folder / "hearth.toml"
+    config.write_text("save_prefixes = true\nprefix_disk_bytes = 30_000_000\nprefix_memory_bytes = 20_000_000\n")
+    with place.serve("--config", str(config), saves=False) as server:
         text, cached = server.ask("lights " * 300 + "off")
         expect(text == other and cached > 1000, f"{text!r}, {cached} tokens cached: {server.log()}")
+        server.ask("doors " * 300)
+        expect(server.metric("hearth_prefix_bytes") <= 20_000_000, "more kept in memory than was allowed")
         server.stop()
+    kept = sum(path.stat().st_size for path in place.files())
+    expect(0 < kept <= 30_000_000, f"{kept} bytes kept")
 
 
 def kill_during_save(place: Place) -> None:
@@ -175,7 +181,7 @@ def kill_during_save(place: Place) -> None:
             second.start()
             until = time.monotonic() + 20
             while not place.files("*") and time.monotonic() < until:
-                pass
+                time.sleep(0.0005)
             time.sleep(delay)
             server.kill()
         left = place.files(".*.tmp-*")
