@@ -111,6 +111,7 @@ class LocalModel {
   /// How it was loaded: LoadOptions::kv_format with "auto" resolved, and the tensors named there.
   const std::string& kv_format() const { return kv_format_; }
   const std::vector<std::string>& float32_tensors() const { return float32_tensors_; }
+  kernels::Precision precision() const { return precision_; }
 
   /// The sampling settings that the model's file recommends (`general.sampling.*`) over hearth's defaults.
   runtime::SamplingParams sampling_defaults() const;
@@ -130,6 +131,7 @@ class LocalModel {
   std::string name_;
   std::string kv_format_;
   std::vector<std::string> float32_tensors_;
+  kernels::Precision precision_ = kernels::Precision::kFast;
   std::unique_ptr<ThreadPool> pool_;
   std::unique_ptr<model::Model> model_;
   std::unique_ptr<runtime::Runtime> runtime_;

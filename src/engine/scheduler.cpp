@@ -41,28 +41,36 @@ struct Scheduler::Answer {
   size_t told = 0;  // tokens
   double submitted_s = 0, admitted_s = 0, first_s = 0, last_s = 0;
   bool ends_with_context = false;  // max_tokens is what the context has room for
+  bool asked_archive = false;
   bool over = false;
 
   bool writing() const { return computed >= prompt_tokens; }
   int64_t left() const { return static_cast<int64_t>(ids.size()) - computed; }
 };
 
-Result<std::unique_ptr<Scheduler>> Scheduler::create(LocalModel& model, const SchedulerOptions& options) {
+Result<std::unique_ptr<Scheduler>> Scheduler::create(LocalModel& model, const SchedulerOptions& options,
+                                                     PrefixArchive* archive) {
   if (options.max_running < 1 || options.max_waiting < 0 ||
       model.runtime().options().max_sequences < options.max_running) {
     return fail(ErrorCode::kUsage, "a model loaded for ", model.runtime().options().max_sequences,
                 " sequences cannot compute ", options.max_running, " answers at a time");
   }
-  return std::unique_ptr<Scheduler>(new Scheduler(model, options));
+  return std::unique_ptr<Scheduler>(new Scheduler(model, options, archive));
 }
 
-Scheduler::Scheduler(LocalModel& model, const SchedulerOptions& options)
+Scheduler::Scheduler(LocalModel& model, const SchedulerOptions& options, PrefixArchive* archive)
     : model_(&model),
       options_(options),
       windowed_(std::any_of(
           model.model().spec().layers.begin(), model.model().spec().layers.end(),
           [&](const auto& layer) { return layer.window > 0 && layer.window < model.context_tokens(); })),
-      prefixes_(model.runtime(), model.runtime().options().max_sequences - options.max_running, !windowed_) {}
+      archive_(archive),
+      prefixes_(
+          model.runtime(),
+          std::max(0, model.runtime().options().max_sequences - options.max_running - (archive ? 1 : 0)),
+          options.prefix_bytes, !windowed_) {
+  if (archive_) archive_->on_done([this] { wake(); });
+}
 
 Scheduler::~Scheduler() = default;
 
@@ -156,11 +164,15 @@ bool Scheduler::wait_for_work() {
 }
 
 void Scheduler::run() {
-  while (wait_for_work()) step();
+  while (wait_for_work()) {
+    step();
+    if (planned_.empty()) wait_for_archive();
+  }
   for (Answers* answers : {&running_, &waiting_}) {
     for (auto& answer : *answers) cut(*answer);
     answers->clear();
   }
+  archive_prefixes();
   publish();
 }
 
@@ -168,6 +180,7 @@ void Scheduler::step() {
   const std::lock_guard turn(model_->turn());
   drop_cancelled(waiting_);
   drop_cancelled(running_);
+  take_from_archive();
   admit();
   plan_batch();
   if (!planned_.empty()) {
@@ -278,7 +291,10 @@ bool Scheduler::find_sequence(Answer& answer) {
     if (shared > of_live) live = other.get(), of_live = shared;
   }
   const int64_t kept = std::min(prefixes_.longest(answer.ids), limit);
-  if (limit > 0 && awaits_prefix(answer, std::max(kept, of_live))) return false;
+  if (limit > 0 && (awaits_prefix(answer, std::max(kept, of_live)) ||
+                    awaits_archive(answer.ids, std::max(kept, of_live), answer.asked_archive))) {
+    return false;
+  }
   std::optional<PrefixFork> fork;
   if (live && of_live >= kLeastPrefix && of_live > kept) {
     if (auto made = runtime.fork(live->sequence); made) {
@@ -301,6 +317,7 @@ bool Scheduler::find_sequence(Answer& answer) {
     short_of_room_ = true;
     return false;
   }
+  if (fork) offer_to_archive(*opened, std::span(answer.ids).first(static_cast<size_t>(computed)));
   answer.has_sequence = true;
   answer.sequence = *opened;
   answer.computed = computed;
@@ -400,6 +417,7 @@ bool Scheduler::make_room(const Error& why) {
       return false;
   }
   if (prefixes_.evict()) return true;
+  if (end_archiving()) return true;
   Answer* youngest = nullptr;
   int64_t holders = 0;
   for (auto& answer : running_) {
@@ -575,6 +593,8 @@ void Scheduler::publish() {
   own_.running = static_cast<int64_t>(running_.size());
   own_.prefixes = prefixes_.size();
   own_.evicted_prefixes = prefixes_.evicted();
+  own_.prefix_bytes = prefixes_.bytes();
+  if (archive_) own_.archive = archive_->stats();
   own_.kv_bytes = model_->runtime().kv_bytes_in_use();
   own_.kv_tokens_free = model_->runtime().free_tokens();
   const std::lock_guard lock(mutex_);

@@ -16,6 +16,7 @@
 
 #include "engine/completer.h"
 #include "engine/local_model.h"
+#include "engine/prefix_archive.h"
 #include "engine/prefix_cache.h"
 #include "engine/stats.h"
 
@@ -30,6 +31,8 @@ struct SchedulerOptions {
   /// How long a step may take that computes part of a prompt while answers are being written, in seconds.
   double stall_s = 0.15;
   bool speculate = true;
+  /// Bytes of keys and values that kept prefixes may hold; 0: as many as answers leave them.
+  int64_t prefix_bytes = 0;
 };
 
 /// An answer asked for. Both callbacks run on the scheduler's thread, between steps: they must return soon,
@@ -50,7 +53,10 @@ struct Submission {
 class Scheduler {
  public:
   /// `model` must outlive the scheduler and be used by nobody else. Errors: kUsage (no sequence to spare).
-  static Result<std::unique_ptr<Scheduler>> create(LocalModel& model, const SchedulerOptions& options);
+  /// `archive` (may be null) keeps prefixes over restarts; it takes one sequence more, must outlive the
+  /// scheduler, and somebody must drive it until run() has returned.
+  static Result<std::unique_ptr<Scheduler>> create(LocalModel& model, const SchedulerOptions& options,
+                                                   PrefixArchive* archive = nullptr);
   ~Scheduler();
 
   /// Checks, tokenizes and queues; thread-safe. Errors: kBusy (the queue is full), kUnavailable (after
@@ -74,7 +80,7 @@ class Scheduler {
   struct Answer;
   using Answers = std::vector<std::unique_ptr<Answer>>;
 
-  Scheduler(LocalModel& model, const SchedulerOptions& options);
+  Scheduler(LocalModel& model, const SchedulerOptions& options, PrefixArchive* archive);
   Result<std::unique_ptr<Answer>> prepare(Submission submission) const;
   Status take_place();
   bool wait_for_work();
@@ -86,6 +92,12 @@ class Scheduler {
   bool has_room(int64_t tokens);
   bool find_sequence(Answer& answer);
   bool awaits_prefix(const Answer& answer, int64_t available) const;
+  bool awaits_archive(std::span<const int32_t> ids, int64_t available, bool& asked);
+  void take_from_archive();
+  void offer_to_archive(runtime::SeqId sequence, std::span<const int32_t> tokens);
+  void wait_for_archive();
+  bool end_archiving();
+  void archive_prefixes();
   int64_t prompt_budget(bool writing) const;
   void plan(Answer& answer, int64_t& budget);
   void plan_batch();
@@ -104,6 +116,7 @@ class Scheduler {
   LocalModel* model_;
   SchedulerOptions options_;
   bool windowed_;  // a sequence cannot be shortened at will
+  PrefixArchive* archive_;
   PrefixCache prefixes_;
   double prompt_tokens_per_s_ = 0;                  // seen lately
   std::unordered_map<std::string, double> served_;  // tokens computed for each client that has answers here

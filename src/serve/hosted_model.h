@@ -59,10 +59,11 @@ class HostedModel {
   const wire::AnswerFormat* format_;
 };
 
-/// `info` is completed from the model. Errors: as Scheduler::create.
-Result<std::unique_ptr<HostedModel>> host_local_model(std::unique_ptr<engine::LocalModel> model,
-                                                      const engine::SchedulerOptions& options,
-                                                      wire::ModelInfo info);
+/// `info` is completed from the model; `archive` (may be null) is one of this model. Errors: as
+/// Scheduler::create.
+Result<std::unique_ptr<HostedModel>> host_local_model(
+    std::unique_ptr<engine::LocalModel> model, const engine::SchedulerOptions& options, wire::ModelInfo info,
+    std::unique_ptr<engine::PrefixArchive> archive = nullptr);
 /// Answers the last user message; `max_waiting` more may wait.
 std::unique_ptr<HostedModel> host_specialist(std::unique_ptr<engine::Specialist> specialist,
                                              int32_t max_waiting, wire::ModelInfo info);

@@ -38,6 +38,15 @@ class ServeCommand : public Command {
     app.add_option("--prefixes", source_.prefixes, "Prompt beginnings kept for those that begin alike")
         ->check(CLI::Range(0, 4096).description("0 to 4096"))
         ->capture_default_str();
+    app.add_option("--prefix-memory", source_.scheduler.prefix_bytes,
+                   "Memory for their keys and values (2GiB, 500MB); default: what answers leave")
+        ->transform(CLI::AsSizeValue(true));
+    app.add_flag("--save-prefixes", source_.save_prefixes,
+                 "Keep beginnings that several prompts share on disk, for after a restart");
+    app.add_option("--prefix-disk", source_.prefix_disk_bytes,
+                   "Room for them on disk, all models together (4GiB)")
+        ->transform(CLI::AsSizeValue(true))
+        ->default_str("4GiB");
     app.add_option("--keep-alive", serve_.models.keep_alive_s,
                    "Seconds that an unused model stays loaded; negative: for ever")
         ->capture_default_str();
@@ -101,6 +110,11 @@ class ServeCommand : public Command {
     if (config.queue && !given("--queue")) source_.scheduler.max_waiting = *config.queue;
     if (config.keep_alive_s && !given("--keep-alive")) serve_.models.keep_alive_s = *config.keep_alive_s;
     if (config.max_models && !given("--max-models")) serve_.models.max_models = *config.max_models;
+    if (config.save_prefixes && !given("--save-prefixes")) source_.save_prefixes = *config.save_prefixes;
+    if (config.prefix_disk_bytes && !given("--prefix-disk"))
+      source_.prefix_disk_bytes = *config.prefix_disk_bytes;
+    if (config.prefix_memory_bytes && !given("--prefix-memory"))
+      source_.scheduler.prefix_bytes = *config.prefix_memory_bytes;
     if (!given("--model")) source_.models = config.models;
     if (!given("--cors")) serve_.cors_origins = config.cors_origins;
     serve_.keys.insert(serve_.keys.end(), config.keys.begin(), config.keys.end());
