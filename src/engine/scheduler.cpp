@@ -1,4 +1,4 @@
-// A step: take in what came, give sequences to those whose turn it is, compute one batch, draw tokens.
+// A step: take in what came, compute one batch of those whose turn it is, draw tokens.
 #include "engine/scheduler.h"
 
 #include <algorithm>
@@ -6,47 +6,16 @@
 #include <utility>
 
 #include "base/clock.h"
-#include "engine/drafter.h"
-#include "engine/generation.h"
-#include "engine/pooling.h"
 #include "engine/prompt.h"
+#include "engine/scheduler_answer.h"
 
 namespace hearth::engine {
 namespace {
 
-constexpr int64_t kLeastPrefix = 16;   // tokens: less is computed again as fast
-constexpr int64_t kWorthWaiting = 64;  // tokens that another answer is about to compute
-constexpr int64_t kPage = 64;          // tokens: what room is given in
-constexpr int64_t kLeastPiece = 32;    // tokens of a prompt in a step
-constexpr int64_t kColumns = 8;        // of one pass that cost little more than one: proposals fill them
+constexpr int64_t kLeastPiece = 32;  // tokens of a prompt in a step
+constexpr int64_t kColumns = 8;      // of one pass that cost little more than one: proposals fill them
 
 }  // namespace
-
-struct Scheduler::Answer {
-  Answer(Submission asked, std::vector<int32_t> prompt, Generation making)
-      : submission(std::move(asked)), ids(std::move(prompt)), generation(std::move(making)) {}
-
-  Submission submission;
-  std::vector<int32_t> ids;  // prompt, then the tokens drawn
-  Generation generation;
-  Drafter drafter;
-  std::optional<Pooler> pooler;  // of an embedding: every token is computed for it, and nothing is kept
-  int64_t prompt_tokens = 0;
-  bool has_sequence = false;
-  runtime::SeqId sequence = 0;
-  int64_t computed = 0;        // of ids, in the cache
-  int64_t snapshot_at = 0;     // tokens after which others are likely to go on otherwise; 0: nowhere
-  std::vector<int32_t> chunk;  // of this step: ids from `computed` on, then a proposal
-  int64_t proposed = 0;
-  size_t told = 0;  // tokens
-  double submitted_s = 0, admitted_s = 0, first_s = 0, last_s = 0;
-  bool ends_with_context = false;  // max_tokens is what the context has room for
-  bool asked_archive = false;
-  bool over = false;
-
-  bool writing() const { return computed >= prompt_tokens; }
-  int64_t left() const { return static_cast<int64_t>(ids.size()) - computed; }
-};
 
 Result<std::unique_ptr<Scheduler>> Scheduler::create(LocalModel& model, const SchedulerOptions& options,
                                                      PrefixArchive* archive) {
@@ -242,91 +211,6 @@ void Scheduler::admit() {
   }
 }
 
-/// Whether a running answer will soon have computed much more of what this one's prompt begins with than
-/// there is now.
-bool Scheduler::awaits_prefix(const Answer& answer, int64_t available) const {
-  for (const auto& other : running_) {
-    if (other.get() == &answer || !other->has_sequence || other->writing() || other->pooler) continue;
-    const int64_t shared = common_prefix(other->ids, answer.ids);
-    if (other->computed < shared && shared - available >= kWorthWaiting) return true;
-  }
-  return false;
-}
-
-/// Whether so many more tokens, and some to write, fit beside what is planned and what others still have to
-/// read; kept prefixes give way where that helps. Always for an answer that has the cache for itself.
-bool Scheduler::has_room(int64_t tokens) {
-  const runtime::RuntimeOptions& options = model_->runtime().options();
-  int64_t held = 0, to_read = 0, holders = 0;
-  for (const auto& other : running_) {
-    if (!other->has_sequence) continue;
-    ++holders;
-    held += static_cast<int64_t>(other->ids.size()) + kPage;
-    if (!other->writing()) to_read += other->left();
-  }
-  if (holders == 0) {
-    while (model_->runtime().free_tokens() < tokens + kPage && prefixes_.evict()) {
-    }
-    return true;
-  }
-  if (held + tokens + kPage > std::max(options.cache_tokens, options.context_tokens)) return false;
-  const auto missing = [&] {
-    return tokens + kPage + planned_room_ + to_read - model_->runtime().free_tokens();
-  };
-  while (missing() > 0 && prefixes_.evict()) {
-  }
-  return missing() <= 0;
-}
-
-/// Gives the answer a sequence, with as much of its prompt as is known. False: not now.
-bool Scheduler::find_sequence(Answer& answer) {
-  runtime::Runtime& runtime = model_->runtime();
-  const auto length = static_cast<int64_t>(answer.ids.size());
-  const int64_t limit = answer.pooler ? 0 : length - 1;  // the others' outputs are wanted
-  Answer* live = nullptr;
-  int64_t of_live = 0;
-  for (const auto& other : running_) {
-    if (!other->has_sequence) continue;
-    const int64_t shared = std::min({common_prefix(other->ids, answer.ids), other->computed, limit});
-    if (shared > of_live) live = other.get(), of_live = shared;
-  }
-  const int64_t kept = std::min(prefixes_.longest(answer.ids), limit);
-  if (limit > 0 && (awaits_prefix(answer, std::max(kept, of_live)) ||
-                    awaits_archive(answer.ids, std::max(kept, of_live), answer.asked_archive))) {
-    return false;
-  }
-  std::optional<PrefixFork> fork;
-  if (live && of_live >= kLeastPrefix && of_live > kept) {
-    if (auto made = runtime.fork(live->sequence); made) {
-      if (runtime.truncate(*made, of_live)) {
-        fork = PrefixFork{*made, of_live};
-      } else {
-        runtime.close_sequence(*made);
-      }
-    }
-  }
-  if (!fork) fork = prefixes_.fork(answer.ids, kLeastPrefix, limit);
-  if (windowed_ && std::max(kept, of_live) - (fork ? fork->tokens : 0) >= kWorthWaiting)
-    answer.snapshot_at = std::max(kept, of_live);  // where prompts part: the next one is to find it
-  auto opened = fork ? Result<runtime::SeqId>(fork->sequence) : runtime.open_sequence();
-  while (!opened && prefixes_.evict()) opened = runtime.open_sequence();
-  if (!opened) return false;
-  const int64_t computed = fork ? fork->tokens : 0;
-  if (!has_room(length - computed)) {  // when others are over there will be
-    runtime.close_sequence(*opened);
-    short_of_room_ = true;
-    return false;
-  }
-  if (fork) offer_to_archive(*opened, std::span(answer.ids).first(static_cast<size_t>(computed)));
-  answer.has_sequence = true;
-  answer.sequence = *opened;
-  answer.computed = computed;
-  if (answer.pooler) answer.pooler->clear();  // of before it had to give up its keys and values
-  if (answer.generation.completion().tokens.empty())
-    answer.generation.completion().usage.cached_tokens = answer.computed;
-  return true;
-}
-
 /// Tokens of prompts in the next step: as many as are computed in stall_s while others write, else in four
 /// times that, so that a client that goes away is soon noticed; never more than a batch holds.
 int64_t Scheduler::prompt_budget(bool writing) const {
@@ -406,42 +290,6 @@ Status Scheduler::compute() {
   ++own_.steps;
   own_.batch.add(static_cast<double>(planned_.size()));
   return model_->runtime().forward(batch_, options);
-}
-
-/// After a batch that did not fit: gives up a kept prefix, else the youngest answer's keys and values, which
-/// are computed again later. False when there is nothing to give up.
-bool Scheduler::make_room(const Error& why) {
-  if (why.code != ErrorCode::kTooLarge) return false;
-  for (Answer* answer : planned_) {  // cannot be: drawn tokens are bounded by the context
-    if (answer->computed + static_cast<int64_t>(answer->chunk.size()) > model_->context_tokens())
-      return false;
-  }
-  if (prefixes_.evict()) return true;
-  if (end_archiving()) return true;
-  Answer* youngest = nullptr;
-  int64_t holders = 0;
-  for (auto& answer : running_) {
-    if (!answer->has_sequence) continue;
-    ++holders;
-    if (!youngest || answer->admitted_s >= youngest->admitted_s) youngest = answer.get();
-  }
-  if (holders < 2) return false;
-  model_->runtime().close_sequence(youngest->sequence);
-  youngest->has_sequence = false;
-  youngest->computed = 0;
-  ++own_.preempted;
-  const auto it = std::find_if(running_.begin(), running_.end(),
-                               [&](const auto& answer) { return answer.get() == youngest; });
-  waiting_.insert(waiting_.begin(), std::move(*it));
-  running_.erase(it);
-  return true;
-}
-
-void Scheduler::snapshot(Answer& answer) {
-  auto fork = model_->runtime().fork(answer.sequence);
-  while (!fork && prefixes_.evict()) fork = model_->runtime().fork(answer.sequence);
-  if (!fork) return;
-  prefixes_.keep(*fork, {answer.ids.begin(), answer.ids.begin() + answer.computed});
 }
 
 /// One answer for which memory runs out must not end the others.

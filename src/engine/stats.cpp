@@ -10,12 +10,17 @@ void SchedulerStats::add_past(const SchedulerStats& past) {
       &SchedulerStats::prompt_tokens,  &SchedulerStats::cached_tokens,   &SchedulerStats::generated_tokens,
       &SchedulerStats::drafted_tokens, &SchedulerStats::accepted_drafts, &SchedulerStats::steps,
       &SchedulerStats::preempted,      &SchedulerStats::evicted_prefixes};
-  constexpr size_t kNow = 5;  // waiting, running, prefixes, kv_bytes, kv_tokens_free
+  constexpr size_t kNow = 6;  // waiting, running, prefixes, prefix_bytes, kv_bytes, kv_tokens_free
   static_assert(
-      sizeof(SchedulerStats) ==
-          (std::size(kCounts) + kNow) * sizeof(int64_t) + 4 * sizeof(Histogram<14>) + sizeof(Histogram<8>),
+      sizeof(SchedulerStats) == (std::size(kCounts) + kNow) * sizeof(int64_t) + sizeof(ArchiveStats) +
+                                    4 * sizeof(Histogram<14>) + sizeof(Histogram<8>),
       "a new member of SchedulerStats: a count belongs into kCounts, what says 'now' is one more of kNow");
   for (const auto member : kCounts) this->*member += past.*member;
+  constexpr int64_t ArchiveStats::*kArchiveCounts[] = {&ArchiveStats::saved, &ArchiveStats::restored,
+                                                       &ArchiveStats::restored_tokens, &ArchiveStats::damaged,
+                                                       &ArchiveStats::failed};
+  static_assert(sizeof(ArchiveStats) == (std::size(kArchiveCounts) + 1) * sizeof(int64_t));  // bytes: now
+  for (const auto member : kArchiveCounts) archive.*member += past.archive.*member;
   first_token_s.add(past.first_token_s);
   between_tokens_s.add(past.between_tokens_s);
   queue_s.add(past.queue_s);
