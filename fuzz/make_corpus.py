@@ -122,12 +122,22 @@ name = '''raw'''
 """}
 
 
+def prefix_seeds() -> dict[str, bytes]:
+    """The fuzzer makes sizes and checksums of headers right."""
+    def header(identity: bytes, tokens: list[int], marks: list[int], pieces: list[int]) -> bytes:
+        return (b"HTHPREFX" + struct.pack("<III", 1, 0, len(identity)) + identity + struct.pack(f"<I{len(tokens)}i", len(tokens), *tokens)
+                + struct.pack(f"<I{len(marks)}q", len(marks), *marks) + struct.pack("<I", len(pieces))
+                + b"".join(struct.pack("<IQ", size, 7) for size in pieces) + bytes(8) + bytes(sum(pieces)))
+    return {"empty": b"\0" + header(b"", [], [], []), "small": b"\x05" + header(b"model", [1, -2, 3], [0], [2, 0, 3]),
+            "version": b"\0HTHPREFX" + struct.pack("<II", 2, 24) + bytes(8), "cut": b"\0" + header(b"model", [1] * 40, [], [])[:90]}
+
+
 def main() -> int:
     if len(sys.argv) != 2:
         print(__doc__, file=sys.stderr)
         return 2
     targets = {"io_gguf_fuzz": gguf_seeds(), "io_imatrix_fuzz": imatrix_seeds(), "io_safetensors_fuzz": safetensors_seeds(),
-               "io_json_fuzz": json_seeds(), "io_toml_fuzz": toml_seeds()}
+               "io_json_fuzz": json_seeds(), "io_toml_fuzz": toml_seeds(), "io_prefix_fuzz": prefix_seeds()}
     for target, seeds in targets.items():
         folder = pathlib.Path(sys.argv[1]) / target
         folder.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,9 @@
 #include <mutex>
 #include <utility>
 
+#include "base/log.h"
 #include "capi/heed_verdict.h"
+#include "store/packed.h"
 #include "store/store.h"
 
 namespace hearth::cli {
@@ -71,13 +73,18 @@ class Models : public serve::ModelSource {
     }
     HEARTH_ASSIGN(engine::LoadOptions how, options_.load.options());
     if (!options_.load.no_check) capi::heed_verdict(entry.path, how);
+    // Before the file is opened: one that is replaced meanwhile then has no name that anything was saved
+    // under.
+    const std::string source = saves() ? store::model_source(entry.path) : "";
     HEARTH_ASSIGN(engine::OpenedModel opened,
                   engine::open_model(entry.path, options_.load.packed_cache(entry.path, *console_)));
     HEARTH_RETURN_IF_ERROR(choose_cache(opened, how));
     auto model = engine::LocalModel::load(std::move(opened), how);
     console_->progress_done();
     if (!model) return model.error();
-    return serve::host_local_model(std::move(model).value(), options_.scheduler, entry.info);
+    auto archive = open_archive(**model, source);
+    return serve::host_local_model(std::move(model).value(), options_.scheduler, entry.info,
+                                   std::move(archive));
   }
 
  private:
@@ -119,10 +126,29 @@ class Models : public serve::ModelSource {
     return out;
   }
 
+  bool saves() const { return options_.save_prefixes && options_.prefixes > 0; }
+
+  /// A model whose prefixes cannot be kept answers without.
+  std::unique_ptr<engine::PrefixArchive> open_archive(engine::LocalModel& model,
+                                                      const std::string& source) const {
+    if (!saves()) return nullptr;
+    const auto home = store::Store::default_home();
+    Result<std::unique_ptr<engine::PrefixArchive>> archive =
+        fail(ErrorCode::kIo, "the file of the model cannot be looked at");
+    if (!home) archive = home.error();
+    if (home && !source.empty()) {
+      archive = engine::PrefixArchive::create(
+          model, {.folder = *home / "prefixes", .source = source, .most_bytes = options_.prefix_disk_bytes});
+    }
+    if (archive) return std::move(archive).value();
+    log_line(LogLevel::kWarning, concat(model.name(), ": prefixes are not saved: ", archive.error().message));
+    return nullptr;
+  }
+
   /// Sequences for the answers and the prefixes, and as much cache as fits for all of them together.
   Status choose_cache(const engine::OpenedModel& opened, engine::LoadOptions& how) const {
     const int32_t running = options_.scheduler.max_running;
-    how.max_sequences = running + options_.prefixes;
+    how.max_sequences = running + options_.prefixes + (saves() ? 1 : 0);
     how.cache_tokens = options_.cache_tokens > 0 ? options_.cache_tokens : 1;
     HEARTH_ASSIGN(engine::MemoryNeed need, engine::plan_memory(opened, how));
     const int64_t context = need.plan.context;

@@ -19,6 +19,8 @@ struct SourceOptions {
   engine::SchedulerOptions scheduler;
   int32_t prefixes = 32;     // sequences kept beside those that run
   int64_t cache_tokens = 0;  // 0: as much as fits, up to a context for each running answer
+  bool save_prefixes = false;
+  int64_t prefix_disk_bytes = int64_t{4} << 30;  // of all files of prefixes
 };
 
 /// Errors: kNotFound, kUsage for a model that is not there.

@@ -46,7 +46,7 @@ Result<std::optional<T>> whole(const io::Json& table, std::string_view key, int6
 Result<serve::ApiKey> read_key(const io::Json& table, const std::string& where) {
   if (!table.is_object()) return fail(ErrorCode::kUsage, where, ": must be a table ([[api_keys]])");
   HEARTH_RETURN_IF_ERROR(
-      only_known(table, where, {"name", "sha256", "requests_per_minute", "tokens_per_minute"}));
+      only_known(table, where, {"name", "sha256", "requests_per_minute", "tokens_per_minute", "priority"}));
   serve::ApiKey key;
   HEARTH_ASSIGN(const auto name, io::json_string(table, "name"));
   HEARTH_ASSIGN(const auto hash, io::json_string(table, "sha256"));
@@ -59,6 +59,9 @@ Result<serve::ApiKey> read_key(const io::Json& table, const std::string& where) 
   HEARTH_ASSIGN(const auto tokens, whole<int64_t>(table, "tokens_per_minute", 0, where));
   key.requests_per_minute = requests.value_or(0);
   key.tokens_per_minute = tokens.value_or(0);
+  HEARTH_ASSIGN(const auto priority,
+                whole<int32_t>(table, "priority", serve::kMostUrgent, where, -serve::kMostUrgent));
+  key.priority = priority.value_or(0);
   return key;
 }
 
@@ -67,9 +70,10 @@ Result<serve::ApiKey> read_key(const io::Json& table, const std::string& where) 
 Result<ServeConfig> read_serve_config(const std::filesystem::path& path) {
   HEARTH_ASSIGN(const io::Json table, io::read_toml(path));
   const std::string where = path.string();
-  HEARTH_RETURN_IF_ERROR(only_known(table, where,
-                                    {"host", "port", "tls_certificate", "tls_key", "parallel", "queue",
-                                     "max_models", "keep_alive_s", "models", "cors_origins", "api_keys"}));
+  HEARTH_RETURN_IF_ERROR(only_known(
+      table, where,
+      {"host", "port", "tls_certificate", "tls_key", "parallel", "queue", "max_models", "keep_alive_s",
+       "models", "cors_origins", "api_keys", "save_prefixes", "prefix_disk_bytes", "prefix_memory_bytes"}));
   ServeConfig config;
   HEARTH_ASSIGN(config.host, io::json_string(table, "host"));
   HEARTH_ASSIGN(config.port, whole<uint16_t>(table, "port", 0, where));
@@ -79,6 +83,9 @@ Result<ServeConfig> read_serve_config(const std::filesystem::path& path) {
   HEARTH_ASSIGN(config.queue, whole<int32_t>(table, "queue", 0, where, 65536));
   HEARTH_ASSIGN(config.max_models, whole<int32_t>(table, "max_models", 1, where, 64));
   HEARTH_ASSIGN(config.keep_alive_s, io::json_float(table, "keep_alive_s"));
+  HEARTH_ASSIGN(config.save_prefixes, io::json_bool(table, "save_prefixes"));
+  HEARTH_ASSIGN(config.prefix_disk_bytes, whole<int64_t>(table, "prefix_disk_bytes", 0, where));
+  HEARTH_ASSIGN(config.prefix_memory_bytes, whole<int64_t>(table, "prefix_memory_bytes", 0, where));
   HEARTH_ASSIGN(config.models, strings(table, "models", where));
   HEARTH_ASSIGN(config.cors_origins, strings(table, "cors_origins", where));
   if (const io::Json* keys = io::json_find(table, "api_keys")) {

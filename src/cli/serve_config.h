@@ -7,6 +7,7 @@
 //   sha256 = "..."             # printf %s KEY | sha256sum
 //   requests_per_minute = 60
 //   tokens_per_minute = 20000
+//   priority = 10              # requests are at most so urgent: -100 before all others, 0 where it is absent
 #pragma once
 
 #include <cstdint>
@@ -25,6 +26,8 @@ struct ServeConfig {
   std::optional<std::string> tls_certificate, tls_key;
   std::optional<int32_t> parallel, queue, max_models;
   std::optional<double> keep_alive_s;
+  std::optional<bool> save_prefixes;
+  std::optional<int64_t> prefix_disk_bytes, prefix_memory_bytes;
   std::vector<std::string> models;
   std::vector<std::string> cors_origins;
   std::vector<serve::ApiKey> keys;

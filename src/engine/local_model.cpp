@@ -111,7 +111,8 @@ Status pack_into_cache(OpenedModel& opened, ThreadPool& pool) {
   }
   const ErrorCode code = done.error().code;
   if (code == ErrorCode::kCancelled) return done;
-  if (written || code == ErrorCode::kIo || code == ErrorCode::kNotFound || code == ErrorCode::kTooLarge) {
+  if (written || code == ErrorCode::kIo || code == ErrorCode::kNotFound || code == ErrorCode::kTooLarge ||
+      code == ErrorCode::kNoMemory) {
     log_line(LogLevel::kWarning, concat(opened.name, ": the packed weights cannot be kept (",
                                         done.error().message, "); packing in memory"));
   } else {  // the weights themselves: loading says it better
@@ -218,6 +219,7 @@ Result<std::unique_ptr<LocalModel>> LocalModel::load(OpenedModel opened, const L
   HEARTH_ASSIGN(model->model_, model::Model::load(std::move(opened.file), options.precision, *model->pool_,
                                                   options.float32_tensors));
   model->float32_tensors_ = options.float32_tensors;
+  model->precision_ = options.precision;
   HEARTH_ASSIGN(model->runtime_, runtime::Runtime::create(*model->model_, *model->pool_,
                                                           runtime_options(options, need.plan.context)));
   HEARTH_ASSIGN(const runtime::KvFormats kv,

@@ -12,8 +12,8 @@ int64_t common_prefix(std::span<const int32_t> a, std::span<const int32_t> b) {
          a.begin();
 }
 
-PrefixCache::PrefixCache(runtime::Runtime& runtime, int64_t entries, bool cuts)
-    : runtime_(&runtime), most_entries_(entries), cuts_(cuts) {}
+PrefixCache::PrefixCache(runtime::Runtime& runtime, int64_t entries, int64_t bytes, bool cuts)
+    : runtime_(&runtime), most_entries_(entries), most_bytes_(bytes), cuts_(cuts) {}
 
 PrefixCache::~PrefixCache() {
   for (const Entry& entry : entries_) runtime_->close_sequence(entry.sequence);
@@ -22,6 +22,7 @@ PrefixCache::~PrefixCache() {
 void PrefixCache::drop(std::list<Entry>::iterator entry) {
   runtime_->close_sequence(entry->sequence);
   entries_.erase(entry);
+  count_bytes();
 }
 
 void PrefixCache::keep(runtime::SeqId sequence, std::vector<int32_t> tokens) {
@@ -42,6 +43,14 @@ void PrefixCache::keep(runtime::SeqId sequence, std::vector<int32_t> tokens) {
   }
   while (size() >= most_entries_) evict();
   entries_.push_front({sequence, std::move(tokens)});
+  count_bytes();
+  while (most_bytes_ > 0 && bytes_ > most_bytes_) evict();
+}
+
+void PrefixCache::count_bytes() {
+  std::vector<runtime::SeqId> sequences;
+  for (const Entry& entry : entries_) sequences.push_back(entry.sequence);
+  bytes_ = runtime_->kv_bytes_held(sequences);
 }
 
 int64_t PrefixCache::longest(std::span<const int32_t> prompt) const {

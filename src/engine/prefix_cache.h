@@ -25,9 +25,15 @@ struct PrefixFork {
 /// Not thread-safe; used by whoever drives the runtime.
 class PrefixCache {
  public:
-  /// `runtime` must outlive the cache. `entries`: sequences kept at most; `cuts`: whether a sequence can be
-  /// shortened to any length (a model without sliding windows).
-  PrefixCache(runtime::Runtime& runtime, int64_t entries, bool cuts);
+  struct Entry {
+    runtime::SeqId sequence = 0;
+    std::vector<int32_t> tokens;
+  };
+
+  /// `runtime` must outlive the cache. `entries`: sequences kept at most; `bytes`: of keys and values that
+  /// they hold together, shared pages counted once (0: as many as there is room for); `cuts`: whether a
+  /// sequence can be shortened to any length (a model without sliding windows).
+  PrefixCache(runtime::Runtime& runtime, int64_t entries, int64_t bytes, bool cuts);
   ~PrefixCache();
   PrefixCache(const PrefixCache&) = delete;
   PrefixCache& operator=(const PrefixCache&) = delete;
@@ -43,19 +49,22 @@ class PrefixCache {
   bool evict();
 
   int64_t size() const { return static_cast<int64_t>(entries_.size()); }
+  /// Of keys and values, shared pages counted once.
+  int64_t bytes() const { return bytes_; }
+  /// The last used first.
+  const std::list<Entry>& entries() const { return entries_; }
   int64_t evicted() const { return evicted_; }
 
  private:
-  struct Entry {
-    runtime::SeqId sequence = 0;
-    std::vector<int32_t> tokens;
-  };
   void drop(std::list<Entry>::iterator entry);
+  void count_bytes();
 
   runtime::Runtime* runtime_;
   int64_t most_entries_;
+  int64_t most_bytes_;
   bool cuts_;
   std::list<Entry> entries_;  // the last used first
+  int64_t bytes_ = 0;
   int64_t evicted_ = 0;
 };
 

@@ -41,28 +41,36 @@ struct Scheduler::Answer {
   size_t told = 0;  // tokens
   double submitted_s = 0, admitted_s = 0, first_s = 0, last_s = 0;
   bool ends_with_context = false;  // max_tokens is what the context has room for
+  bool asked_archive = false;
   bool over = false;
 
   bool writing() const { return computed >= prompt_tokens; }
   int64_t left() const { return static_cast<int64_t>(ids.size()) - computed; }
 };
 
-Result<std::unique_ptr<Scheduler>> Scheduler::create(LocalModel& model, const SchedulerOptions& options) {
+Result<std::unique_ptr<Scheduler>> Scheduler::create(LocalModel& model, const SchedulerOptions& options,
+                                                     PrefixArchive* archive) {
   if (options.max_running < 1 || options.max_waiting < 0 ||
       model.runtime().options().max_sequences < options.max_running) {
     return fail(ErrorCode::kUsage, "a model loaded for ", model.runtime().options().max_sequences,
                 " sequences cannot compute ", options.max_running, " answers at a time");
   }
-  return std::unique_ptr<Scheduler>(new Scheduler(model, options));
+  return std::unique_ptr<Scheduler>(new Scheduler(model, options, archive));
 }
 
-Scheduler::Scheduler(LocalModel& model, const SchedulerOptions& options)
+Scheduler::Scheduler(LocalModel& model, const SchedulerOptions& options, PrefixArchive* archive)
     : model_(&model),
       options_(options),
       windowed_(std::any_of(
           model.model().spec().layers.begin(), model.model().spec().layers.end(),
           [&](const auto& layer) { return layer.window > 0 && layer.window < model.context_tokens(); })),
-      prefixes_(model.runtime(), model.runtime().options().max_sequences - options.max_running, !windowed_) {}
+      archive_(archive),
+      prefixes_(
+          model.runtime(),
+          std::max(0, model.runtime().options().max_sequences - options.max_running - (archive ? 1 : 0)),
+          options.prefix_bytes, !windowed_) {
+  if (archive_) archive_->on_done([this] { wake(); });
+}
 
 Scheduler::~Scheduler() = default;
 
@@ -92,9 +100,9 @@ Result<std::unique_ptr<Scheduler::Answer>> Scheduler::prepare(Submission submiss
 
 /// Of the queue, while the prompt is made.
 Status Scheduler::take_place() {
-  if (stopping_) return fail(ErrorCode::kBusy, "the model is being unloaded; try again later");
+  if (stopping_) return fail(ErrorCode::kUnavailable, "the model is being unloaded; try again later");
   const int64_t queued = waiting_now_ + static_cast<int64_t>(incoming_.size()) + preparing_;
-  if (queued >= options_.max_waiting + options_.max_running) {
+  if (queued >= most_answers()) {
     ++refused_;
     return fail(ErrorCode::kBusy, queued,
                 " answers are asked for already, which is the limit; try again later");
@@ -118,7 +126,7 @@ Status Scheduler::submit(Submission submission) {
   auto answer = prepare(std::move(submission));
   const std::lock_guard lock(mutex_);
   if (!answer) return answer.error();
-  if (stopping_) return fail(ErrorCode::kBusy, "the model is being unloaded; try again later");
+  if (stopping_) return fail(ErrorCode::kUnavailable, "the model is being unloaded; try again later");
   ++accepted_;
   incoming_.push_back(std::move(answer).value());
   wake_.notify_one();
@@ -145,7 +153,10 @@ bool Scheduler::wait_for_work() {
     wake_.wait(lock, [&] { return stopping_ || woken_ || !incoming_.empty(); });
   }
   woken_ = false;
-  for (auto& answer : incoming_) waiting_.push_back(std::move(answer));
+  for (auto& answer : incoming_) {
+    welcome(answer->submission.client);
+    waiting_.push_back(std::move(answer));
+  }
   waiting_now_ += static_cast<int64_t>(incoming_.size());
   incoming_.clear();
   if (!stopping_) return true;
@@ -153,14 +164,15 @@ bool Scheduler::wait_for_work() {
 }
 
 void Scheduler::run() {
-  while (wait_for_work()) step();
+  while (wait_for_work()) {
+    step();
+    if (planned_.empty()) wait_for_archive();
+  }
   for (Answers* answers : {&running_, &waiting_}) {
-    for (auto& answer : *answers) {
-      answer->generation.completion().finish = FinishReason::kCancelled;
-      end(*answer, std::move(answer->generation.completion()));
-    }
+    for (auto& answer : *answers) cut(*answer);
     answers->clear();
   }
+  archive_prefixes();
   publish();
 }
 
@@ -168,6 +180,7 @@ void Scheduler::step() {
   const std::lock_guard turn(model_->turn());
   drop_cancelled(waiting_);
   drop_cancelled(running_);
+  take_from_archive();
   admit();
   plan_batch();
   if (!planned_.empty()) {
@@ -194,21 +207,21 @@ void Scheduler::drop_cancelled(Answers& answers) {
   for (auto& answer : answers) {
     const std::atomic<bool>* cancel = answer->submission.request.cancel;
     if (!cancel || !cancel->load(std::memory_order_relaxed)) continue;
-    answer->generation.completion().finish = FinishReason::kCancelled;
-    end(*answer, std::move(answer->generation.completion()));
+    cut(*answer);
   }
   std::erase_if(answers, [](const auto& answer) { return answer->over; });
 }
 
-/// Tokens computed for a client that has answers here. A new one comes just before all others, but with no
-/// claim on what they had before it.
-double Scheduler::served(const std::string& client) const {
-  if (const auto it = served_.find(client); it != served_.end()) return it->second;
-  double least = 0;
-  for (auto it = served_.begin(); it != served_.end(); ++it)
-    least = it == served_.begin() ? it->second : std::min(least, it->second);
-  return least - 1;
+/// A new client comes where those are that have had least: no claim on what they had before it, nor less than
+/// they have.
+void Scheduler::welcome(const std::string& client) {
+  double least = served_.empty() ? 0 : served_.begin()->second;
+  for (const auto& [other, tokens] : served_) least = std::min(least, tokens);
+  served_.try_emplace(client, least);
 }
+
+/// Tokens computed for a client that has answers here.
+double Scheduler::served(const std::string& client) const { return served_.at(client); }
 
 /// Moves answers to the running ones while there is room: by priority, then those of the client that has been
 /// served least, then by age.
@@ -224,7 +237,6 @@ void Scheduler::admit() {
       answer.admitted_s = now_s();
       own_.queue_s.add(answer.admitted_s - answer.submitted_s);
     }
-    served_.try_emplace(answer.submission.client, served(answer.submission.client));
     running_.push_back(std::move(*next));
     waiting_.erase(next);
   }
@@ -279,7 +291,10 @@ bool Scheduler::find_sequence(Answer& answer) {
     if (shared > of_live) live = other.get(), of_live = shared;
   }
   const int64_t kept = std::min(prefixes_.longest(answer.ids), limit);
-  if (limit > 0 && awaits_prefix(answer, std::max(kept, of_live))) return false;
+  if (limit > 0 && (awaits_prefix(answer, std::max(kept, of_live)) ||
+                    awaits_archive(answer.ids, std::max(kept, of_live), answer.asked_archive))) {
+    return false;
+  }
   std::optional<PrefixFork> fork;
   if (live && of_live >= kLeastPrefix && of_live > kept) {
     if (auto made = runtime.fork(live->sequence); made) {
@@ -302,6 +317,7 @@ bool Scheduler::find_sequence(Answer& answer) {
     short_of_room_ = true;
     return false;
   }
+  if (fork) offer_to_archive(*opened, std::span(answer.ids).first(static_cast<size_t>(computed)));
   answer.has_sequence = true;
   answer.sequence = *opened;
   answer.computed = computed;
@@ -401,6 +417,7 @@ bool Scheduler::make_room(const Error& why) {
       return false;
   }
   if (prefixes_.evict()) return true;
+  if (end_archiving()) return true;
   Answer* youngest = nullptr;
   int64_t holders = 0;
   for (auto& answer : running_) {
@@ -535,6 +552,15 @@ void Scheduler::tell(Answer& answer) {
   usage.decode_s = now - answer.first_s;
 }
 
+/// Ends an answer early. What it used is what of its prompt was read, and what was written.
+void Scheduler::cut(Answer& answer) {
+  Completion& completion = answer.generation.completion();
+  completion.finish = FinishReason::kCancelled;
+  if (completion.tokens.empty())
+    completion.usage.prompt_tokens = std::min(answer.computed, answer.prompt_tokens);
+  end(answer, std::move(completion));
+}
+
 /// The answer is over: its sequence is kept as a prefix, its owner told. It is erased by whoever walks the
 /// list.
 void Scheduler::end(Answer& answer, Result<Completion> result) {
@@ -567,6 +593,8 @@ void Scheduler::publish() {
   own_.running = static_cast<int64_t>(running_.size());
   own_.prefixes = prefixes_.size();
   own_.evicted_prefixes = prefixes_.evicted();
+  own_.prefix_bytes = prefixes_.bytes();
+  if (archive_) own_.archive = archive_->stats();
   own_.kv_bytes = model_->runtime().kv_bytes_in_use();
   own_.kv_tokens_free = model_->runtime().free_tokens();
   const std::lock_guard lock(mutex_);

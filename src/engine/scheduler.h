@@ -16,6 +16,7 @@
 
 #include "engine/completer.h"
 #include "engine/local_model.h"
+#include "engine/prefix_archive.h"
 #include "engine/prefix_cache.h"
 #include "engine/stats.h"
 
@@ -30,6 +31,8 @@ struct SchedulerOptions {
   /// How long a step may take that computes part of a prompt while answers are being written, in seconds.
   double stall_s = 0.15;
   bool speculate = true;
+  /// Bytes of keys and values that kept prefixes may hold; 0: as many as answers leave them.
+  int64_t prefix_bytes = 0;
 };
 
 /// An answer asked for. Both callbacks run on the scheduler's thread, between steps: they must return soon,
@@ -40,7 +43,8 @@ struct Submission {
   int32_t priority = 0;       // larger goes first
   /// Final text, and the tokens drawn since the last call. False cancels. May be empty.
   std::function<bool(std::string_view text, std::span<const TokenSignal> tokens)> on_text;
-  /// Once, when the answer is over: also with finish kCancelled, or an error.
+  /// Once, when the answer is over: also with finish kCancelled (its usage is then what was really used), or
+  /// an error.
   std::function<void(Result<Completion>)> on_done;
   /// Nothing is written: the answer is the prompt's embedding.
   bool embed = false;
@@ -49,11 +53,15 @@ struct Submission {
 class Scheduler {
  public:
   /// `model` must outlive the scheduler and be used by nobody else. Errors: kUsage (no sequence to spare).
-  static Result<std::unique_ptr<Scheduler>> create(LocalModel& model, const SchedulerOptions& options);
+  /// `archive` (may be null) keeps prefixes over restarts; it takes one sequence more, must outlive the
+  /// scheduler, and somebody must drive it until run() has returned.
+  static Result<std::unique_ptr<Scheduler>> create(LocalModel& model, const SchedulerOptions& options,
+                                                   PrefixArchive* archive = nullptr);
   ~Scheduler();
 
-  /// Checks, tokenizes and queues; thread-safe. Errors: kBusy (the queue is full), kTooLarge (the prompt,
-  /// with the numbers), kUsage, kCorrupt, kUnsupported; on_done is then not called.
+  /// Checks, tokenizes and queues; thread-safe. Errors: kBusy (the queue is full), kUnavailable (after
+  /// stop()), kTooLarge (the prompt, with the numbers), kUsage, kCorrupt, kUnsupported; on_done is then not
+  /// called.
   Status submit(Submission submission);
   /// Looks at the cancel flags soon, also while waiting for work; thread-safe.
   void wake();
@@ -65,22 +73,31 @@ class Scheduler {
 
   /// Thread-safe.
   SchedulerStats stats() const;
+  /// Answers that can be here at a time: those computed and those that wait.
+  int64_t most_answers() const { return int64_t{options_.max_running} + options_.max_waiting; }
 
  private:
   struct Answer;
   using Answers = std::vector<std::unique_ptr<Answer>>;
 
-  Scheduler(LocalModel& model, const SchedulerOptions& options);
+  Scheduler(LocalModel& model, const SchedulerOptions& options, PrefixArchive* archive);
   Result<std::unique_ptr<Answer>> prepare(Submission submission) const;
   Status take_place();
   bool wait_for_work();
   void step();
   void drop_cancelled(Answers& answers);
   void admit();
+  void welcome(const std::string& client);
   double served(const std::string& client) const;
   bool has_room(int64_t tokens);
   bool find_sequence(Answer& answer);
   bool awaits_prefix(const Answer& answer, int64_t available) const;
+  bool awaits_archive(std::span<const int32_t> ids, int64_t available, bool& asked);
+  void take_from_archive();
+  void offer_to_archive(runtime::SeqId sequence, std::span<const int32_t> tokens);
+  void wait_for_archive();
+  bool end_archiving();
+  void archive_prefixes();
   int64_t prompt_budget(bool writing) const;
   void plan(Answer& answer, int64_t& budget);
   void plan_batch();
@@ -92,12 +109,14 @@ class Scheduler {
   bool draw(Answer& answer, size_t chunk);
   void snapshot(Answer& answer);
   void tell(Answer& answer);
+  void cut(Answer& answer);
   void end(Answer& answer, Result<Completion> result);
   void publish();
 
   LocalModel* model_;
   SchedulerOptions options_;
   bool windowed_;  // a sequence cannot be shortened at will
+  PrefixArchive* archive_;
   PrefixCache prefixes_;
   double prompt_tokens_per_s_ = 0;                  // seen lately
   std::unordered_map<std::string, double> served_;  // tokens computed for each client that has answers here

@@ -95,7 +95,7 @@ Result<std::unique_ptr<Forward>> Forward::compile(const model::Model& model, KvC
              rows.sin.reserve(rows.pairs * limits.max_batch_tokens);
   }
   if (!enough) {
-    return fail(ErrorCode::kTooLarge, "no memory for ", activation_bytes(model.spec(), limits) / (1 << 20),
+    return fail(ErrorCode::kNoMemory, "no memory for ", activation_bytes(model.spec(), limits) / (1 << 20),
                 " MiB of activations; ask for a smaller batch");
   }
   for (size_t i = 0; i < model.spec().layers.size(); ++i) forward->compile_layer(model, i);

@@ -33,7 +33,7 @@ std::vector<KvLayer> kv_layers(const model::ModelSpec& spec, const KvFormats& fo
 
 class Forward {
  public:
-  /// `model`, `cache` and `pool` must outlive it. Errors: kTooLarge (no memory for the buffers).
+  /// `model`, `cache` and `pool` must outlive it. Errors: kNoMemory (for the buffers).
   static Result<std::unique_ptr<Forward>> compile(const model::Model& model, KvCache& cache, ThreadPool& pool,
                                                   const ForwardLimits& limits);
   /// Bytes of the activation buffers.

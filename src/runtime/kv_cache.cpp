@@ -9,13 +9,12 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "runtime/kv_pages.h"
 
 namespace hearth::runtime {
 namespace {
 
 using kernels::kPageTokens;
-
-int64_t pages_for(int64_t tokens) { return (tokens + kPageTokens - 1) / kPageTokens; }
 
 void free_bytes(std::byte* bytes) { std::free(bytes); }
 
@@ -29,11 +28,6 @@ std::byte* allocate_pages(size_t bytes) {
   if (bytes >= kHugePage) (void)madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
 #endif
   return static_cast<std::byte*>(memory);
-}
-
-/// Leading pages that no query at position `length` or later can see, with `slack` tokens to spare.
-int64_t forgettable_pages(int64_t window, int64_t length, int64_t slack) {
-  return window > 0 ? std::max<int64_t>(0, length - window + 1 - slack) / kPageTokens : 0;
 }
 
 }  // namespace
@@ -100,9 +94,11 @@ Result<std::unique_ptr<KvCache>> KvCache::create(std::span<const KvLayer> layers
     store.head_bytes = store.format->page_bytes(layers[i].dims);
     store.block_bytes = store.head_bytes * layers[i].kv_heads;
     const auto bytes = static_cast<size_t>(store.block_bytes) * cache->groups_[store.group].references.size();
+    cache->layout_ += concat(store.format->name, ' ', layers[i].kv_heads, 'x', layers[i].dims.dim_k, '+',
+                             layers[i].dims.dim_v, " window ", cache->groups_[store.group].window, '\n');
     store.bytes = {allocate_pages(bytes), free_bytes};
     if (!store.bytes) {
-      return fail(ErrorCode::kTooLarge, "no memory for the KV cache (",
+      return fail(ErrorCode::kNoMemory, "no memory for the KV cache (",
                   reserved_bytes(layers, options) / (1 << 20), " MiB for ", options.context_tokens,
                   " tokens of context); ask for a smaller context");
     }

@@ -59,7 +59,7 @@ class KvCache {
   /// A windowed group keeps this many tokens more than its window, so that a few tokens can be taken back.
   static constexpr int64_t kWindowSlack = 256;
 
-  /// Errors: kUsage (sizes out of range), kTooLarge (no memory).
+  /// Errors: kUsage (sizes out of range), kNoMemory.
   static Result<std::unique_ptr<KvCache>> create(std::span<const KvLayer> layers,
                                                  const KvCacheOptions& options);
   /// Bytes of all pages that create would reserve (they are touched, and so really taken, only as they fill).
@@ -87,12 +87,25 @@ class KvCache {
   /// needed to go on from there have left a window).
   Status truncate(SeqId sequence, int64_t tokens);
 
+  /// What the sequence holds.
+  SequenceImage image(SeqId sequence) const;
+  /// The memory of an image: a piece for each layer of each page held, in an order that the image settles.
+  /// It may be read on any thread as long as the sequence is open and nothing is appended to it.
+  std::vector<std::span<std::byte>> image_pieces(SeqId sequence) const;
+  /// A sequence that holds what `image` says, with anything in its pages: to be filled through
+  /// image_pieces() before it is used. Errors: kCorrupt (not an image of such a cache), kTooLarge.
+  Result<SeqId> open_image(const SequenceImage& image);
+  /// What caches must have in common to exchange images: equal texts, equal pages.
+  const std::string& layout() const { return layout_; }
+
   LayerPages pages(size_t layer, SeqId sequence) const;
   const kernels::KvFormat& format(size_t layer) const { return *layers_[layer].format; }
 
   int64_t free_tokens() const;
   /// Bytes of the pages that sequences hold.
   int64_t bytes_in_use() const;
+  /// Of those that the given ones hold, shared pages counted once.
+  int64_t bytes_held(std::span<const SeqId> sequences) const;
   /// Checks counts and lists against each other; a description of the first fault, empty when there is none.
   /// For tests.
   std::string find_fault() const;
@@ -130,6 +143,7 @@ class KvCache {
   void copy_block(const Group& group, int32_t from, int32_t to);
 
   KvCacheOptions options_;
+  std::string layout_;
   std::vector<Group> groups_;
   std::vector<LayerStore> layers_;
   std::vector<Sequence> sequences_;

@@ -1,12 +1,21 @@
-// The name of an open sequence: all that the layers of the runtime must agree on about one.
-// Knows nothing of caches or models.
+// What the layers of the runtime must agree on about a sequence: its name while it is open, and which pages
+// it holds where somebody keeps them elsewhere. Knows nothing of caches or models.
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 namespace hearth::runtime {
 
 /// Small, and reused after the sequence is closed.
 using SeqId = int32_t;
+
+/// Which pages a sequence holds: with their bytes, all that is needed to go on from it.
+struct SequenceImage {
+  int64_t tokens = 0;
+  std::vector<int64_t> first_pages;  // per group of layers with the same window: pages before are forgotten
+
+  bool operator==(const SequenceImage&) const = default;
+};
 
 }  // namespace hearth::runtime

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "kernels/isa.h"
 #include "runtime/forward.h"
 
 namespace hearth::runtime {
@@ -140,6 +141,22 @@ int64_t Runtime::length(SeqId sequence) const {
   return impl_->cache->is_open(sequence) ? impl_->cache->length(sequence) : 0;
 }
 
+SequenceImage Runtime::image(SeqId sequence) const { return impl_->cache->image(sequence); }
+
+std::vector<std::span<std::byte>> Runtime::image_pieces(SeqId sequence) const {
+  return impl_->cache->image_pieces(sequence);
+}
+
+Result<SeqId> Runtime::open_image(const SequenceImage& image) { return impl_->cache->open_image(image); }
+
+/// Instruction sets differ in the last bits of norms and rotations, so that keys and values of one are not
+/// quite those of another.
+std::string Runtime::image_layout() const {
+  constexpr int kNumerics = 1;  // to be raised when keys or values come out otherwise for the same input
+  return concat("numerics ", kNumerics, " on ", kernels::to_string(kernels::active_isa()), '\n',
+                impl_->cache->layout());
+}
+
 Status Runtime::Impl::check(std::span<const SequenceChunk> batch) {
   if (batch.size() > static_cast<size_t>(options.max_sequences)) {
     return fail(ErrorCode::kUsage, "a batch of ", batch.size(), " chunks, but only ", options.max_sequences,
@@ -263,5 +280,8 @@ int64_t Runtime::hidden_width() const { return impl_->hidden.width; }
 const RuntimeOptions& Runtime::options() const { return impl_->options; }
 int64_t Runtime::free_tokens() const { return impl_->cache->free_tokens(); }
 int64_t Runtime::kv_bytes_in_use() const { return impl_->cache->bytes_in_use(); }
+int64_t Runtime::kv_bytes_held(std::span<const SeqId> sequences) const {
+  return impl_->cache->bytes_held(sequences);
+}
 
 }  // namespace hearth::runtime

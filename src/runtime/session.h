@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/thread_pool.h"
@@ -69,7 +70,7 @@ struct ForwardOptions {
 class Runtime {
  public:
   /// `model` and `pool` must outlive the runtime.
-  /// Errors: kUsage (an option out of range, unknown kv_format), kTooLarge (no memory for the cache).
+  /// Errors: kUsage (an option out of range, unknown kv_format), kNoMemory (for the cache).
   static Result<std::unique_ptr<Runtime>> create(const model::Model& model, ThreadPool& pool,
                                                  const RuntimeOptions& options);
   /// What create would need, and all calls of forward, on a pool of so many threads, without allocating
@@ -92,6 +93,19 @@ class Runtime {
   Status truncate(SeqId sequence, int64_t tokens);
   /// Tokens the sequence holds; 0 when it is not open.
   int64_t length(SeqId sequence) const;
+
+  /// What an open sequence holds, to be kept elsewhere; see image_pieces().
+  SequenceImage image(SeqId sequence) const;
+  /// The memory of an open sequence's keys and values in pieces, whose number, sizes and order follow from
+  /// its image. As long as the sequence is open and nothing is appended to it, they may be read on any
+  /// thread, also while others compute: a fork keeps them as they are.
+  std::vector<std::span<std::byte>> image_pieces(SeqId sequence) const;
+  /// A new sequence with the pages of `image`. Its pieces must be filled, on whatever thread, with those of a
+  /// sequence of a Runtime with the same model and image_layout(); from then on it is bit for bit that
+  /// sequence. Errors: kCorrupt (not an image of such a Runtime), kTooLarge (sequences or pages run out).
+  Result<SeqId> open_image(const SequenceImage& image);
+  /// What two Runtimes of one model must have in common to exchange images, one line a fact.
+  std::string image_layout() const;
 
   /// Appends the tokens of each chunk to its sequence (each sequence at most once) and computes the logits
   /// and hidden states asked for. Checks everything before it computes anything: on kUsage (token id out of
@@ -116,6 +130,8 @@ class Runtime {
   int64_t free_tokens() const;
   /// Bytes of KV cache in use now, shared pages counted once.
   int64_t kv_bytes_in_use() const;
+  /// Of that, what these open sequences hold.
+  int64_t kv_bytes_held(std::span<const SeqId> sequences) const;
 
  private:
   struct Impl;

@@ -1,4 +1,4 @@
-// The thread that drives a scheduler.
+// The threads that drive a scheduler and its archive.
 #include "serve/hosted_model.h"
 
 #include <thread>
@@ -20,12 +20,14 @@ namespace {
 
 class ScheduledModel : public HostedModel {
  public:
-  ScheduledModel(std::unique_ptr<engine::LocalModel> model, std::unique_ptr<engine::Scheduler> scheduler,
-                 wire::ModelInfo info)
+  ScheduledModel(std::unique_ptr<engine::LocalModel> model, std::unique_ptr<engine::PrefixArchive> archive,
+                 std::unique_ptr<engine::Scheduler> scheduler, wire::ModelInfo info)
       : HostedModel(std::move(info)),
         model_(std::move(model)),
+        archive_(std::move(archive)),
         scheduler_(std::move(scheduler)),
         grammars_(*model_, shown()) {
+    if (archive_) archive_thread_ = std::thread([this] { archive_->run(); });
     thread_ = std::thread([this] { scheduler_->run(); });
   }
   ~ScheduledModel() override { stop(false); }
@@ -41,8 +43,11 @@ class ScheduledModel : public HostedModel {
   void stop(bool finish) override {
     scheduler_->stop(finish);
     if (thread_.joinable()) thread_.join();
+    if (archive_) archive_->stop();
+    if (archive_thread_.joinable()) archive_thread_.join();
   }
   engine::SchedulerStats stats() const override { return scheduler_->stats(); }
+  int64_t most_answers() const override { return scheduler_->most_answers(); }
 
   runtime::SamplingParams sampling_defaults() const override { return model_->sampling_defaults(); }
   Result<std::string> render_chat(const std::string& chat_json) const override {
@@ -75,8 +80,10 @@ class ScheduledModel : public HostedModel {
   }
 
   std::unique_ptr<engine::LocalModel> model_;
+  std::unique_ptr<engine::PrefixArchive> archive_;
   std::unique_ptr<engine::Scheduler> scheduler_;
   engine::GrammarCache grammars_;
+  std::thread archive_thread_;
   std::thread thread_;
 };
 
@@ -84,8 +91,9 @@ class ScheduledModel : public HostedModel {
 
 Result<std::unique_ptr<HostedModel>> host_local_model(std::unique_ptr<engine::LocalModel> model,
                                                       const engine::SchedulerOptions& options,
-                                                      wire::ModelInfo info) {
-  HEARTH_ASSIGN(auto scheduler, engine::Scheduler::create(*model, options));
+                                                      wire::ModelInfo info,
+                                                      std::unique_ptr<engine::PrefixArchive> archive) {
+  HEARTH_ASSIGN(auto scheduler, engine::Scheduler::create(*model, options, archive.get()));
   const io::Metadata& metadata = model->metadata();
   if (const auto source = metadata.get_string("tokenizer.chat_template"); source && *source)
     info.chat_template = **source;
@@ -100,7 +108,7 @@ Result<std::unique_ptr<HostedModel>> host_local_model(std::unique_ptr<engine::Lo
   info.tools = info.chat && format.syntax != wire::CallSyntax::kNone;
   info.thinking = info.chat && format.reasons();
   return std::unique_ptr<HostedModel>(
-      new ScheduledModel(std::move(model), std::move(scheduler), std::move(info)));
+      new ScheduledModel(std::move(model), std::move(archive), std::move(scheduler), std::move(info)));
 }
 
 }  // namespace hearth::serve

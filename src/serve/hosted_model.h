@@ -28,6 +28,8 @@ class HostedModel {
   /// Ends the thread: with `finish` when all answers are given, else at once.
   virtual void stop(bool finish) = 0;
   virtual engine::SchedulerStats stats() const = 0;
+  /// Answers that can be here at a time, running and waiting.
+  virtual int64_t most_answers() const = 0;
 
   virtual runtime::SamplingParams sampling_defaults() const = 0;
   /// What `chat_json` becomes before the model reads it.
@@ -57,10 +59,11 @@ class HostedModel {
   const wire::AnswerFormat* format_;
 };
 
-/// `info` is completed from the model. Errors: as Scheduler::create.
-Result<std::unique_ptr<HostedModel>> host_local_model(std::unique_ptr<engine::LocalModel> model,
-                                                      const engine::SchedulerOptions& options,
-                                                      wire::ModelInfo info);
+/// `info` is completed from the model; `archive` (may be null) is one of this model. Errors: as
+/// Scheduler::create.
+Result<std::unique_ptr<HostedModel>> host_local_model(
+    std::unique_ptr<engine::LocalModel> model, const engine::SchedulerOptions& options, wire::ModelInfo info,
+    std::unique_ptr<engine::PrefixArchive> archive = nullptr);
 /// Answers the last user message; `max_waiting` more may wait.
 std::unique_ptr<HostedModel> host_specialist(std::unique_ptr<engine::Specialist> specialist,
                                              int32_t max_waiting, wire::ModelInfo info);

@@ -2,7 +2,11 @@
 #include "serve/metrics.h"
 
 #include <charconv>
-#include <functional>
+#include <initializer_list>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
 
 namespace hearth::serve {
 namespace {
@@ -65,6 +69,20 @@ constexpr Row kRows[] = {
     {"hearth_prefixes", "gauge", "Prefixes kept", [](const SchedulerStats& s) { return double(s.prefixes); }},
     {"hearth_prefixes_evicted_total", "counter", "Prefixes given up",
      [](const SchedulerStats& s) { return double(s.evicted_prefixes); }},
+    {"hearth_prefix_bytes", "gauge", "Bytes of keys and values that kept prefixes hold",
+     [](const SchedulerStats& s) { return double(s.prefix_bytes); }},
+    {"hearth_prefixes_saved_total", "counter", "Prefixes written to disk",
+     [](const SchedulerStats& s) { return double(s.archive.saved); }},
+    {"hearth_prefixes_restored_total", "counter", "Prefixes read from disk",
+     [](const SchedulerStats& s) { return double(s.archive.restored); }},
+    {"hearth_prefix_restored_tokens_total", "counter", "Tokens of prefixes read from disk",
+     [](const SchedulerStats& s) { return double(s.archive.restored_tokens); }},
+    {"hearth_prefixes_damaged_total", "counter", "Files of prefixes found damaged, and removed",
+     [](const SchedulerStats& s) { return double(s.archive.damaged); }},
+    {"hearth_prefix_saves_failed_total", "counter", "Prefixes that could not be written",
+     [](const SchedulerStats& s) { return double(s.archive.failed); }},
+    {"hearth_prefix_disk_bytes", "gauge", "Bytes of this model's prefixes on disk",
+     [](const SchedulerStats& s) { return double(s.archive.bytes); }},
     {"hearth_kv_bytes", "gauge", "Bytes of keys and values in use, shared pages counted once",
      [](const SchedulerStats& s) { return double(s.kv_bytes); }},
     {"hearth_kv_free_tokens", "gauge", "Tokens that fit into free pages",
@@ -127,11 +145,10 @@ void histograms(std::string& out, std::initializer_list<std::string_view> names,
 
 }  // namespace
 
-std::string prometheus_text(std::span<const std::shared_ptr<HostedModel>> models,
-                            const ServerCounts& counts) {
+std::string prometheus_text(const std::map<std::string, SchedulerStats>& models, const ServerCounts& counts) {
   std::vector<ModelStats> all;
-  for (const auto& model : models)
-    all.push_back({concat("model_name=\"", escaped(model->info().id), "\""), model->stats()});
+  for (const auto& [name, stats] : models)
+    all.push_back({concat("model_name=\"", escaped(name), "\""), stats});
   std::string out;
   for (const Row& row : kRows) {
     head(out, row.name, row.type, row.help);

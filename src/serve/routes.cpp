@@ -1,7 +1,9 @@
 // One function per route; what they have in common with others is in wire and in AnswerSession.
 #include "serve/routes.h"
 
+#include <algorithm>
 #include <chrono>
+#include <exception>
 #include <utility>
 
 #include "io/json.h"
@@ -27,6 +29,16 @@ wire::SamplingDefaults defaults_of(ModelDirectory& models) {
 using Parse = Result<wire::GenerationRequest> (*)(std::string_view body,
                                                   const wire::SamplingDefaults& defaults);
 
+/// A request that memory runs out for is over like any other.
+Result<wire::GenerationRequest> parse_safely(Parse parse, std::string_view body,
+                                             const wire::SamplingDefaults& defaults) {
+  try {
+    return parse(body, defaults);
+  } catch (const std::exception& error) {
+    return fail(ErrorCode::kInternal, "the request failed: ", error.what());
+  }
+}
+
 /// The name of the model comes first: its settings are what the rest of the request changes. Errors: no JSON.
 Result<std::string> model_named_in(const std::string& body) {
   HEARTH_ASSIGN(const io::Json json, io::parse_json(body, "request"));
@@ -42,9 +54,9 @@ wire::ErrorBody no_model(Protocol protocol, const Error& error) {
   switch (error.code) {
     case ErrorCode::kNotFound:
     case ErrorCode::kBusy:
+    case ErrorCode::kNoMemory:
+    case ErrorCode::kUnavailable:
       return wire::error_body(protocol, error);
-    case ErrorCode::kTooLarge:
-      return wire::error_body(protocol, 503, error.message);
     default:
       return wire::error_body(protocol, 500, error.message);
   }
@@ -93,11 +105,12 @@ void generate(Call asked) {
       *name, [call, &models, name = *name](Result<std::shared_ptr<HostedModel>> model, double load_s) {
         if (!model) return refuse(*call, no_model(kProtocol, model.error()), name, model.error().message);
         const std::string id = (*model)->info().id;
-        auto request = kParse(call->request.body, defaults_of(models));
+        auto request = parse_safely(kParse, call->request.body, defaults_of(models));
         if (!request)
           return refuse(*call, wire::error_body(kProtocol, request.error()), id, request.error().message);
         if (request->keep_alive_s) models.keep(name, *request->keep_alive_s);
         if (request->load_only) return answer_load_only(*call, id, request->keep_alive_s == 0.0);
+        request->priority = std::max(request->priority, call->most_urgent);
         auto session = std::make_shared<AnswerSession>(
             kProtocol, std::move(request).value(), call->responder, call->client,
             [call](const AnswerRecord& record) { call->context->over(*call, record); });
@@ -213,9 +226,8 @@ void apply_template(Call call) {
 void health(Call call) { respond_json(*call.responder, 200, R"({"status":"ok"})"); }
 
 void ready(Call call) {
-  const bool is_ready = call.context->ready();
-  respond_json(*call.responder, is_ready ? 200 : 503,
-               is_ready ? R"({"status":"ready"})" : R"({"status":"loading"})");
+  const std::string_view state = call.context->readiness();
+  respond_json(*call.responder, state == "ready" ? 200 : 503, io::dump_json({{"status", state}}));
 }
 
 void metrics(Call call) {
@@ -254,6 +266,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/health", Protocol::kOpenAiChat, true, false, health},
     {"GET", "/ready", Protocol::kOpenAiChat, true, false, ready},
     {"GET", "/metrics", Protocol::kOpenAiChat, false, false, metrics},
+    {"GET", "/openapi.json", Protocol::kOpenAiChat, true, false, openapi_document},
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "net/http_server.h"
+#include "serve/api_keys.h"
 #include "serve/model_directory.h"
 #include "wire/response.h"
 
@@ -20,7 +21,8 @@ struct Call {
   net::ServerRequest request;
   std::shared_ptr<net::Responder> responder;
   std::string client;
-  std::string tail;  // of the path, where the route ends in '/'
+  int32_t most_urgent = kMostUrgent;  // of the priorities that the client may have
+  std::string tail;                   // of the path, where the route ends in '/'
   Context* context = nullptr;
 };
 
@@ -39,7 +41,8 @@ class Context {
  public:
   virtual ~Context() = default;
   virtual ModelDirectory& models() = 0;
-  virtual bool ready() = 0;
+  /// "ready", "loading" or "stopping".
+  virtual std::string_view readiness() = 0;
   virtual std::string metrics() = 0;
   /// Has work done that takes time; false when too much waits already.
   virtual bool post(std::function<void()> work) = 0;

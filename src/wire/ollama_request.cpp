@@ -59,6 +59,7 @@ Status read_common(const Members& body, const SamplingDefaults& defaults, Genera
   HEARTH_RETURN_IF_ERROR(read_format(body, request));
   HEARTH_ASSIGN(request.stream, body.boolean_or("stream", true));
   HEARTH_ASSIGN(request.keep_alive_s, read_keep_alive(body));
+  HEARTH_ASSIGN(request.priority, read_priority(body));
   HEARTH_ASSIGN(request.logprobs, body.boolean_or("logprobs", false));
   HEARTH_ASSIGN(const std::optional<int64_t> top, body.integer("top_logprobs", 0, kMaxTopLogprobs));
   prompt.sampling.top_logprobs = static_cast<int32_t>(top.value_or(0));

@@ -198,6 +198,7 @@ Result<GenerationRequest> parse_openai_completion(std::string_view text, const S
   HEARTH_RETURN_IF_ERROR(refuse_the_rest(body, request));
   HEARTH_RETURN_IF_ERROR(read_response_format(body, request));
   HEARTH_ASSIGN(request.user, body.string_or_empty("user"));
+  HEARTH_ASSIGN(request.priority, read_priority(body));
   request.separate_reasoning = false;
   std::vector<std::string> texts;
   HEARTH_RETURN_IF_ERROR(read_inputs(body, "prompt", kMaxPrompts, texts, request.prompt_ids));

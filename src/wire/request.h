@@ -58,6 +58,7 @@ struct GenerationRequest {
   bool separate_reasoning = true;
 
   std::string user;                    // who asks, for fairness and limits
+  int32_t priority = 0;                // as vLLM means it: less comes first
   std::optional<double> keep_alive_s;  // negative: for ever
   bool load_only = false;  // Ollama: nothing to answer, the model shall be loaded (or, at 0, unloaded)
   io::Json reflected = io::Json::object();  // members that the answer repeats (Responses)

@@ -33,6 +33,8 @@ Status read_seed(const Members& from, runtime::SamplingParams& sampling);
 Status read_logit_bias(const Members& from, runtime::SamplingParams& sampling);
 /// -1 and absent: no limit, as nullopt and -1.
 Result<std::optional<int64_t>> read_max_tokens(const Members& from, std::string_view key, int64_t least);
+/// "priority": an integer from -100 to 100; as vLLM means it, less comes first.
+Result<int32_t> read_priority(const Members& from);
 /// "stream", "stream_options".
 Status read_stream(const Members& from, GenerationRequest& request);
 /// A text, a list of texts, token ids or a list of lists of them, from 1 to `most`: one entry of both for

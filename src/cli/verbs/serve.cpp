@@ -38,6 +38,15 @@ class ServeCommand : public Command {
     app.add_option("--prefixes", source_.prefixes, "Prompt beginnings kept for those that begin alike")
         ->check(CLI::Range(0, 4096).description("0 to 4096"))
         ->capture_default_str();
+    app.add_option("--prefix-memory", source_.scheduler.prefix_bytes,
+                   "Memory for their keys and values (2GiB, 500MB); default: what answers leave")
+        ->transform(CLI::AsSizeValue(true));
+    app.add_flag("--save-prefixes", source_.save_prefixes,
+                 "Keep beginnings that several prompts share on disk, for after a restart");
+    app.add_option("--prefix-disk", source_.prefix_disk_bytes,
+                   "Room for them on disk, all models together (4GiB)")
+        ->transform(CLI::AsSizeValue(true))
+        ->default_str("4GiB");
     app.add_option("--keep-alive", serve_.models.keep_alive_s,
                    "Seconds that an unused model stays loaded; negative: for ever")
         ->capture_default_str();
@@ -59,11 +68,11 @@ class ServeCommand : public Command {
     HEARTH_RETURN_IF_ERROR(read_config());
     source_.scheduler.speculate = !no_speculation_;
     serve_.log_requests = !quiet_;
+    serve_.preload = "";
     const std::string first = source_.models.empty() ? "" : source_.models.front();
     HEARTH_ASSIGN(auto source, make_model_source(source_, console));
     HEARTH_ASSIGN(const auto server, serve::Server::start(serve_, std::move(source)));
     heed_hangups();
-    server->preload("");
     const std::string host = serve_.http.host.find(':') == std::string::npos
                                  ? serve_.http.host
                                  : concat("[", serve_.http.host, "]");
@@ -82,9 +91,14 @@ class ServeCommand : public Command {
  private:
   static constexpr double kGraceS = 30;
 
+  /// That of the environment: nobody's limits, any priority.
+  static serve::ApiKey own_key(const char* key) {
+    return {"HEARTH_API_KEY", serve::hash_key(key), 0, 0, serve::kMostUrgent};
+  }
+
   Status read_config() {
     const char* key = std::getenv("HEARTH_API_KEY");
-    if (key && *key) serve_.keys.push_back({"HEARTH_API_KEY", serve::hash_key(key), 0, 0});
+    if (key && *key) serve_.keys.push_back(own_key(key));
     if (config_.empty()) return {};
     HEARTH_ASSIGN(const ServeConfig config, read_serve_config(config_));
     const auto given = [&](const char* option) { return app_->get_option(option)->count() > 0; };
@@ -96,6 +110,11 @@ class ServeCommand : public Command {
     if (config.queue && !given("--queue")) source_.scheduler.max_waiting = *config.queue;
     if (config.keep_alive_s && !given("--keep-alive")) serve_.models.keep_alive_s = *config.keep_alive_s;
     if (config.max_models && !given("--max-models")) serve_.models.max_models = *config.max_models;
+    if (config.save_prefixes && !given("--save-prefixes")) source_.save_prefixes = *config.save_prefixes;
+    if (config.prefix_disk_bytes && !given("--prefix-disk"))
+      source_.prefix_disk_bytes = *config.prefix_disk_bytes;
+    if (config.prefix_memory_bytes && !given("--prefix-memory"))
+      source_.scheduler.prefix_bytes = *config.prefix_memory_bytes;
     if (!given("--model")) source_.models = config.models;
     if (!given("--cors")) serve_.cors_origins = config.cors_origins;
     serve_.keys.insert(serve_.keys.end(), config.keys.begin(), config.keys.end());
@@ -109,7 +128,7 @@ class ServeCommand : public Command {
     if (!config) return console.note("SIGHUP: " + config.error().message + "; the old keys stay");
     std::vector<serve::ApiKey> keys = config->keys;
     const char* key = std::getenv("HEARTH_API_KEY");
-    if (key && *key) keys.push_back({"HEARTH_API_KEY", serve::hash_key(key), 0, 0});
+    if (key && *key) keys.push_back(own_key(key));
     if (keys.empty() && !serve_.keys.empty())
       return console.note("SIGHUP: the configuration has no API key any more; the old keys stay");
     server.replace_keys(std::move(keys));
