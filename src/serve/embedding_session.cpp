@@ -95,6 +95,7 @@ Status EmbeddingSession::submit(size_t index) {
   submission.request.prompt_ids = ids_[index];
   submission.request.cancel = &cancel_;
   submission.client = client_;
+  submission.priority = -request_.priority;  // there, larger goes first
   submission.embed = true;
   submission.on_done = [self = shared_from_this(), index](Result<engine::Completion> result) {
     self->on_done(index, std::move(result));

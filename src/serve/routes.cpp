@@ -126,6 +126,7 @@ void embed(Call asked) {
   if (!request) return refuse(*call, wire::error_body(kErrors, request.error()), "", request.error().message);
   const std::string name = request->model;
   const auto keep_alive_s = request->keep_alive_s;
+  request->priority = std::max(request->priority, call->most_urgent);
   const auto session = std::make_shared<EmbeddingSession>(
       kErrors, kEncode, std::move(request).value(), call->responder, call->client,
       [context = call->context](std::function<void()> work) { return context->post(std::move(work)); },

@@ -59,6 +59,7 @@ Result<EmbeddingRequest> parse_openai_embeddings(std::string_view text) {
   request.base64 = format == "base64";
   HEARTH_ASSIGN(request.dimensions, body.integer("dimensions", 1, kMaxDimensions));
   HEARTH_ASSIGN(request.user, body.string_or_empty("user"));
+  HEARTH_ASSIGN(request.priority, read_priority(body));
   return request;
 }
 
@@ -71,6 +72,7 @@ Result<EmbeddingRequest> parse_ollama_embed(std::string_view text) {
   HEARTH_RETURN_IF_ERROR(refuse_empty(request, "input"));
   HEARTH_ASSIGN(request.dimensions, body.integer("dimensions", 1, kMaxDimensions));
   HEARTH_ASSIGN(request.keep_alive_s, read_keep_alive(body));
+  HEARTH_ASSIGN(request.priority, read_priority(body));
   return request;
 }
 
@@ -83,6 +85,7 @@ Result<EmbeddingRequest> parse_ollama_embeddings(std::string_view text) {
   request.input_ids.emplace_back();
   HEARTH_RETURN_IF_ERROR(refuse_empty(request, "prompt"));
   HEARTH_ASSIGN(request.keep_alive_s, read_keep_alive(body));
+  HEARTH_ASSIGN(request.priority, read_priority(body));
   return request;
 }
 

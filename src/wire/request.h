@@ -72,6 +72,7 @@ struct EmbeddingRequest {
   std::optional<int64_t> dimensions;  // fewer than the model's
   std::string user;
   std::optional<double> keep_alive_s;  // negative: for ever
+  int32_t priority = 0;                // as vLLM means it: less comes first
 };
 
 /// Sampling settings to start from, for the model named in the request (which may be ""). Its error, such as

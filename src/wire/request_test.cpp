@@ -299,6 +299,7 @@ TEST(EmbeddingsRequest, BothProtocols) {
   const auto ollama = parse_ollama_embed(R"({"model":"m","input":["a","b"],"keep_alive":"1m"})");
   EXPECT_THAT(ollama->inputs, testing::ElementsAre("a", "b"));
   EXPECT_EQ(ollama->keep_alive_s, 60);
+  EXPECT_EQ(parse_openai_embeddings(R"({"input":"a","priority":-7})")->priority, -7);
   EXPECT_FALSE(parse_ollama_embed(R"({"model":"m","prompt":"a"})").ok());
   EXPECT_THAT(parse_ollama_embeddings(R"({"model":"m","prompt":"a"})")->inputs, testing::ElementsAre("a"));
   EXPECT_FALSE(parse_ollama_embeddings(R"({"model":"m","prompt":["a"]})").ok());
