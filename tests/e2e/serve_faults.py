@@ -372,7 +372,9 @@ def memory_refusal(place: Place) -> None:
         stop.set()
         others.join()
         expect(not wrong, str(wrong))
+        expect(server.post("hi", "big")[0] >= 500, "while nobody else asks")
         expect(server.ask(SHARED + "three", "m")[0] == three, "afterwards")
+        expect("unloading" not in server.log(), "a model was unloaded for one that cannot fit: " + server.log())
         server.stop()
 
 
