@@ -1,5 +1,5 @@
 # Thin wrappers over the CMake presets: what is missing is installed, then configured, built and run.
-# make demo | test | test-clients | test-peer | test-web | web | build | bench | fuzz | goldens | deps | clean
+# make demo | test | test-api | test-clients | test-peer | test-web | web | build | bench | fuzz | goldens | deps | clean
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 300
@@ -16,15 +16,16 @@ GOLDEN_PACKAGES := python3-venv
 WEB_PACKAGES := chromium fonts-dejavu-core
 CLANG_PACKAGES := clang libclang-rt-14-dev
 
-.PHONY: help deps build demo test check-release test-asan test-tsan test-clang test-aarch64 test-clients test-peer web test-web bench bench-quick bench-gate fuzz goldens clean format tidy
+.PHONY: help deps build demo test client-debs client-packages test-api check-release test-asan test-tsan test-clang test-aarch64 test-clients test-peer web test-web bench bench-quick bench-gate fuzz goldens clean format tidy
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo     install what is missing, build, and let the built-in specialist answer a command"
 	@echo "make test     build with warnings as errors and run every test suite"
-	@echo "make test-clients  the openai, ollama and ai packages as clients of hearth serve; make test runs them where they are installed"
+	@echo "make test-clients  the openai, ollama and ai packages as clients of hearth serve; make test does it too, where it can install them"
+	@echo "make test-api  thousands of requests made up from docs/openapi.json (schemathesis, of PyPI) to a running server"
 	@echo "make test-peer  the comparisons with llama.cpp, which it installs into bench/peer (npm); make test runs most of them, where it is there"
-	@echo "make test-web  the web page in headless Chromium, which it installs; make test does it where Chromium and web/node_modules are there"
+	@echo "make test-web  the web page in headless Chromium, which it installs; make test does it too, where it can install them"
 	@echo "make web      build the web page from web/ (npm) into web/dist, which is committed"
 	@echo "make build    build/release/hearth"
 	@echo "make deps     install the Debian packages hearth needs (apt; sudo when not root)"
@@ -58,11 +59,19 @@ demo: build
 	@echo '$$ hearth run -p "dim the kitchen lights to 30 percent and lock the front door"'
 	@build/release/hearth run -p "dim the kitchen lights to 30 percent and lock the front door"
 
-test: deps
+test: deps client-packages
 	@cmake --preset dev >/dev/null
 	@cmake --build --preset dev -j $(JOBS)
 	@$(MAKE) --no-print-directory check-release
-	@tools/run_tests.sh dev --timeout 900
+	@node=$$(web/node.sh 2>/dev/null) && PATH="$$node:$$PATH"; tools/run_tests.sh dev --timeout 900
+
+client-debs:
+	$(call install_packages,python3-venv $(WEB_PACKAGES))
+
+# Real clients and a browser for the tests, from Debian and the public registries. Without a network they are left out.
+client-packages: deps
+	@$(MAKE) --no-print-directory client-debs >/dev/null 2>&1 || echo "LEFT OUT: python3-venv, $(WEB_PACKAGES) cannot be installed; is there a network? (make client-debs)"
+	@tools/client_packages.sh
 
 # The disassembly of the kernels as they are shipped: the tests look at those built for them.
 check-release: deps
@@ -90,13 +99,17 @@ test-aarch64: deps
 	@cmake --build --preset aarch64 -j $(JOBS)
 	@tools/run_tests.sh aarch64 --timeout 3600
 
-test-clients: deps
-	$(call install_packages,nodejs npm python3-venv)
-	@test -d tests/clients/node_modules/openai || (cd tests/clients && npm install --no-audit --no-fund --ignore-scripts)
-	@test -x build/clients-python/bin/python || { python3 -m venv build/clients-python && build/clients-python/bin/pip install -q openai; }
+test-clients: deps client-packages
 	@cmake --preset dev >/dev/null
 	@cmake --build --preset dev -j $(JOBS) --target hearth
-	@ctest --preset dev -R '^clients$$' --no-tests=error --output-on-failure
+	@PATH="$$(web/node.sh):$$PATH"; ctest --preset dev -R '^clients$$' --no-tests=error --output-on-failure
+
+test-api: deps
+	$(call install_packages,python3-venv)
+	@test -x build/api-python/bin/schemathesis || { python3 -m venv build/api-python && build/api-python/bin/pip install -q schemathesis==4.32.5; }
+	@cmake --preset dev >/dev/null
+	@cmake --build --preset dev -j $(JOBS) --target hearth
+	@python3 -B tests/e2e/fuzz_api.py build/dev/hearth build/api-python/bin/schemathesis $(API)
 
 test-peer: deps
 	$(call install_packages,$(BENCH_PACKAGES) $(GOLDEN_PACKAGES))

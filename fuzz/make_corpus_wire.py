@@ -35,7 +35,8 @@ REQUESTS = [
          "options": {"seed": 1, "num_predict": -2, "repeat_last_n": -1, "typical_p": 1.0, "mirostat": 0}}),
     (4, {"model": "m", "prompt": "p", "system": "s", "format": "json", "raw": False, "stream": False, "keep_alive": -1}),
     (5, {"model": "m", "input": ["a", [1]], "encoding_format": "base64", "dimensions": 8}),
-    (6, {"model": "m", "prompt": "a"}),
+    (6, {"model": "m", "input": ["a", "b"], "keep_alive": "5m", "dimensions": 3}),
+    (7, {"model": "m", "prompt": "a", "keep_alive": 0}),
 ]
 JSON_CALL = '{"name": "f", "arguments": {"a": "x\\u00e9", "b": [1, -2.5e3, null, true]}}'
 # By the order of the families' table (src/wire/answer_format.cpp).

@@ -52,13 +52,24 @@ void check(Protocol protocol, const Result<GenerationRequest>& request) {
   if (!request->load_only) answer(protocol, *request);
 }
 
+void check(const Result<hearth::wire::EmbeddingRequest>& request) {
+  if (!request.ok()) return expect(!request.error().message.empty());
+  expect(request->inputs.size() == request->input_ids.size() && !request->inputs.empty());
+  hearth::wire::EmbeddingAnswer answer;
+  answer.vectors.resize(request->inputs.size(), {0.5F, -1e-30F});
+  for (const auto encode : {hearth::wire::encode_openai_embeddings, hearth::wire::encode_ollama_embed,
+                            hearth::wire::encode_ollama_embeddings}) {
+    expect(hearth::io::parse_json(encode(*request, answer), "answer").ok());
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view body(reinterpret_cast<const char*>(data) + 1, size - 1);
   const hearth::wire::SamplingDefaults defaults = hearth::wire::plain_defaults();
-  switch (data[0] % 7) {
+  switch (data[0] % 8) {
     case 0:
       check(Protocol::kOpenAiChat, hearth::wire::parse_openai_chat(body, defaults));
       break;
@@ -74,18 +85,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 4:
       check(Protocol::kOllamaGenerate, hearth::wire::parse_ollama_generate(body, defaults));
       break;
-    case 5: {
-      const auto request = hearth::wire::parse_openai_embeddings(body);
-      if (request.ok())
-        expect(request->inputs.size() == request->input_ids.size() && !request->inputs.empty());
+    case 5:
+      check(hearth::wire::parse_openai_embeddings(body));
       break;
-    }
-    default: {
-      const auto request = hearth::wire::parse_ollama_embed(body);
-      if (request.ok())
-        expect(request->inputs.size() == request->input_ids.size() && !request->inputs.empty());
+    case 6:
+      check(hearth::wire::parse_ollama_embed(body));
       break;
-    }
+    default:
+      check(hearth::wire::parse_ollama_embeddings(body));
+      break;
   }
   return 0;
 }

@@ -18,6 +18,8 @@ std::string_view to_string(ErrorCode code) {
       return "unsupported";
     case ErrorCode::kTooLarge:
       return "too_large";
+    case ErrorCode::kNoMemory:
+      return "no_memory";
     case ErrorCode::kIo:
       return "io";
     case ErrorCode::kNetwork:
@@ -26,6 +28,8 @@ std::string_view to_string(ErrorCode code) {
       return "cancelled";
     case ErrorCode::kBusy:
       return "busy";
+    case ErrorCode::kUnavailable:
+      return "unavailable";
     case ErrorCode::kInternal:
       return "internal";
   }

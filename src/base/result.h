@@ -19,11 +19,13 @@ enum class ErrorCode {
   kNotFound,     // a file, model, verb or name does not exist
   kCorrupt,      // bytes that break the rules of their format
   kUnsupported,  // well-formed, but something hearth does not do
-  kTooLarge,     // does not fit into memory, disk, context or a stated limit
+  kTooLarge,     // does not fit into disk, context or a stated limit
+  kNoMemory,     // does not fit into the memory there is now
   kIo,           // the operating system refused
   kNetwork,      // the other side refused, vanished or lied
   kCancelled,    // the user stopped it
   kBusy,         // too much asked for at once; the same request may succeed later
+  kUnavailable,  // whoever would do it is going away
   kInternal,     // a bug in hearth
 };
 

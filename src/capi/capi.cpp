@@ -52,6 +52,7 @@ hearth_status status_of(ErrorCode code) {
     case ErrorCode::kUnsupported:
       return HEARTH_UNSUPPORTED;
     case ErrorCode::kTooLarge:
+    case ErrorCode::kNoMemory:
       return HEARTH_TOO_LARGE;
     case ErrorCode::kIo:
       return HEARTH_IO;
@@ -60,6 +61,7 @@ hearth_status status_of(ErrorCode code) {
     case ErrorCode::kCancelled:
       return HEARTH_CANCELLED;
     case ErrorCode::kBusy:
+    case ErrorCode::kUnavailable:
       return HEARTH_BUSY;
     case ErrorCode::kInternal:
       return HEARTH_INTERNAL;

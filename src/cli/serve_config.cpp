@@ -46,7 +46,7 @@ Result<std::optional<T>> whole(const io::Json& table, std::string_view key, int6
 Result<serve::ApiKey> read_key(const io::Json& table, const std::string& where) {
   if (!table.is_object()) return fail(ErrorCode::kUsage, where, ": must be a table ([[api_keys]])");
   HEARTH_RETURN_IF_ERROR(
-      only_known(table, where, {"name", "sha256", "requests_per_minute", "tokens_per_minute"}));
+      only_known(table, where, {"name", "sha256", "requests_per_minute", "tokens_per_minute", "priority"}));
   serve::ApiKey key;
   HEARTH_ASSIGN(const auto name, io::json_string(table, "name"));
   HEARTH_ASSIGN(const auto hash, io::json_string(table, "sha256"));
@@ -59,6 +59,9 @@ Result<serve::ApiKey> read_key(const io::Json& table, const std::string& where) 
   HEARTH_ASSIGN(const auto tokens, whole<int64_t>(table, "tokens_per_minute", 0, where));
   key.requests_per_minute = requests.value_or(0);
   key.tokens_per_minute = tokens.value_or(0);
+  HEARTH_ASSIGN(const auto priority,
+                whole<int32_t>(table, "priority", serve::kMostUrgent, where, -serve::kMostUrgent));
+  key.priority = priority.value_or(0);
   return key;
 }
 

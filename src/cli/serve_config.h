@@ -7,6 +7,7 @@
 //   sha256 = "..."             # printf %s KEY | sha256sum
 //   requests_per_minute = 60
 //   tokens_per_minute = 20000
+//   priority = 10              # requests are at most so urgent: -100 before all others, 0 where it is absent
 #pragma once
 
 #include <cstdint>

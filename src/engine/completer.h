@@ -64,6 +64,7 @@ struct Completion {
   std::string text;
   FinishReason finish = FinishReason::kStop;
   std::vector<TokenSignal> tokens;
+  std::vector<float> embedding;  // of the prompt, of length 1, where that was asked for (see Submission)
   Usage usage;
 };
 

@@ -73,13 +73,18 @@ Result<runtime::SampledToken> Generation::draw_of(std::span<const float> logits,
                                                   std::span<const int32_t> history,
                                                   std::span<const uint64_t> allowed) {
   constexpr float kNever = -std::numeric_limits<float>::infinity();
-  masked_.assign(logits.begin(), logits.end());
-  for (size_t word = 0; 64 * word < masked_.size(); ++word) {
-    const uint64_t bits = word < allowed.size() ? allowed[word] : 0;
-    if (bits == ~uint64_t{0}) continue;
-    const size_t end = std::min(masked_.size(), 64 * word + 64);
-    for (size_t i = 64 * word; i < end; ++i) {
-      if (((bits >> (i % 64)) & 1) == 0) masked_[i] = kNever;
+  masked_.resize(logits.size());
+  for (size_t begin = 0; begin < masked_.size(); begin += 64) {
+    const uint64_t bits = begin / 64 < allowed.size() ? allowed[begin / 64] : 0;
+    const size_t end = std::min(masked_.size(), begin + 64);
+    float* out = masked_.data() + begin;
+    if (bits == 0) {
+      std::fill(out, masked_.data() + end, kNever);
+    } else if (bits == ~uint64_t{0}) {
+      std::copy(logits.begin() + static_cast<ptrdiff_t>(begin), logits.begin() + static_cast<ptrdiff_t>(end),
+                out);
+    } else {
+      for (size_t i = begin; i < end; ++i) masked_[i] = ((bits >> (i % 64)) & 1) != 0 ? logits[i] : kNever;
     }
   }
   return chain_.sample(masked_, history);

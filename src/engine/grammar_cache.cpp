@@ -1,10 +1,13 @@
 // A short list: comparing a key costs less than one token.
 #include "engine/grammar_cache.h"
 
+#include <algorithm>
+
 namespace hearth::engine {
 namespace {
 
 constexpr size_t kMostKept = 16;
+constexpr size_t kMostBytes = size_t{128} << 20;  // of masks, which grow while grammars are used
 
 }  // namespace
 
@@ -27,7 +30,12 @@ Result<std::shared_ptr<const text::GrammarMasks>> GrammarCache::get(const std::s
   auto masks = std::make_shared<const text::GrammarMasks>(std::move(grammar), std::move(trie));
   const std::lock_guard lock(mutex_);
   kept_.emplace_front(key, masks);
-  if (kept_.size() > kMostKept) kept_.pop_back();
+  size_t bytes = 0;
+  for (const auto& [kept_key, kept] : kept_) bytes += kept->cache_bytes();
+  while (kept_.size() > kMostKept || (kept_.size() > 1 && bytes > kMostBytes)) {
+    bytes -= std::min(bytes, kept_.back().second->cache_bytes());
+    kept_.pop_back();
+  }
   return masks;
 }
 

@@ -111,7 +111,8 @@ Status pack_into_cache(OpenedModel& opened, ThreadPool& pool) {
   }
   const ErrorCode code = done.error().code;
   if (code == ErrorCode::kCancelled) return done;
-  if (written || code == ErrorCode::kIo || code == ErrorCode::kNotFound || code == ErrorCode::kTooLarge) {
+  if (written || code == ErrorCode::kIo || code == ErrorCode::kNotFound || code == ErrorCode::kTooLarge ||
+      code == ErrorCode::kNoMemory) {
     log_line(LogLevel::kWarning, concat(opened.name, ": the packed weights cannot be kept (",
                                         done.error().message, "); packing in memory"));
   } else {  // the weights themselves: loading says it better

@@ -77,7 +77,7 @@ struct MemoryNeed {
   model::MemoryPlan plan;
   model::MachineMemory machine;
   int64_t largest_context_tokens = 0;  // that fits, up to the model's own; 0: not even one
-  Status fits;                         // kTooLarge with the numbers when the plan does not
+  Status fits;                         // kNoMemory with the numbers when the plan does not
 };
 /// The plan for loading with these options; nothing is loaded.
 Result<MemoryNeed> plan_memory(const OpenedModel& opened, const LoadOptions& options);
@@ -94,7 +94,7 @@ Result<std::string> render_chat(const text::ChatTemplate& chat_template, const t
 
 class LocalModel {
  public:
-  /// Errors: as open_model, model::Model::load and Runtime::create; kTooLarge with the numbers when it does
+  /// Errors: as open_model, model::Model::load and Runtime::create; kNoMemory with the numbers when it does
   /// not fit.
   static Result<std::unique_ptr<LocalModel>> load(OpenedModel opened, const LoadOptions& options);
 

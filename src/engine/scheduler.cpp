@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "engine/drafter.h"
 #include "engine/generation.h"
+#include "engine/pooling.h"
 #include "engine/prompt.h"
 
 namespace hearth::engine {
@@ -29,6 +30,7 @@ struct Scheduler::Answer {
   std::vector<int32_t> ids;  // prompt, then the tokens drawn
   Generation generation;
   Drafter drafter;
+  std::optional<Pooler> pooler;  // of an embedding: every token is computed for it, and nothing is kept
   int64_t prompt_tokens = 0;
   bool has_sequence = false;
   runtime::SeqId sequence = 0;
@@ -86,6 +88,10 @@ Result<std::unique_ptr<Scheduler::Answer>> Scheduler::prepare(Submission submiss
   answer->prompt_tokens = count;
   answer->ends_with_context = by_context;
   answer->submitted_s = now_s();
+  if (answer->submission.embed) {
+    HEARTH_ASSIGN(const Pooling pooling, pooling_of(model_->model()));
+    answer->pooler.emplace(pooling, model_->runtime().hidden_width());
+  }
   Usage& usage = answer->generation.completion().usage;
   usage.prompt_tokens = count;
   usage.context_tokens = model_->context_tokens();
@@ -94,9 +100,9 @@ Result<std::unique_ptr<Scheduler::Answer>> Scheduler::prepare(Submission submiss
 
 /// Of the queue, while the prompt is made.
 Status Scheduler::take_place() {
-  if (stopping_) return fail(ErrorCode::kBusy, "the model is being unloaded; try again later");
+  if (stopping_) return fail(ErrorCode::kUnavailable, "the model is being unloaded; try again later");
   const int64_t queued = waiting_now_ + static_cast<int64_t>(incoming_.size()) + preparing_;
-  if (queued >= options_.max_waiting + options_.max_running) {
+  if (queued >= most_answers()) {
     ++refused_;
     return fail(ErrorCode::kBusy, queued,
                 " answers are asked for already, which is the limit; try again later");
@@ -120,7 +126,7 @@ Status Scheduler::submit(Submission submission) {
   auto answer = prepare(std::move(submission));
   const std::lock_guard lock(mutex_);
   if (!answer) return answer.error();
-  if (stopping_) return fail(ErrorCode::kBusy, "the model is being unloaded; try again later");
+  if (stopping_) return fail(ErrorCode::kUnavailable, "the model is being unloaded; try again later");
   ++accepted_;
   incoming_.push_back(std::move(answer).value());
   wake_.notify_one();
@@ -147,7 +153,10 @@ bool Scheduler::wait_for_work() {
     wake_.wait(lock, [&] { return stopping_ || woken_ || !incoming_.empty(); });
   }
   woken_ = false;
-  for (auto& answer : incoming_) waiting_.push_back(std::move(answer));
+  for (auto& answer : incoming_) {
+    welcome(answer->submission.client);
+    waiting_.push_back(std::move(answer));
+  }
   waiting_now_ += static_cast<int64_t>(incoming_.size());
   incoming_.clear();
   if (!stopping_) return true;
@@ -160,10 +169,7 @@ void Scheduler::run() {
     if (planned_.empty()) wait_for_archive();
   }
   for (Answers* answers : {&running_, &waiting_}) {
-    for (auto& answer : *answers) {
-      answer->generation.completion().finish = FinishReason::kCancelled;
-      end(*answer, std::move(answer->generation.completion()));
-    }
+    for (auto& answer : *answers) cut(*answer);
     answers->clear();
   }
   archive_prefixes();
@@ -201,21 +207,21 @@ void Scheduler::drop_cancelled(Answers& answers) {
   for (auto& answer : answers) {
     const std::atomic<bool>* cancel = answer->submission.request.cancel;
     if (!cancel || !cancel->load(std::memory_order_relaxed)) continue;
-    answer->generation.completion().finish = FinishReason::kCancelled;
-    end(*answer, std::move(answer->generation.completion()));
+    cut(*answer);
   }
   std::erase_if(answers, [](const auto& answer) { return answer->over; });
 }
 
-/// Tokens computed for a client that has answers here. A new one comes just before all others, but with no
-/// claim on what they had before it.
-double Scheduler::served(const std::string& client) const {
-  if (const auto it = served_.find(client); it != served_.end()) return it->second;
-  double least = 0;
-  for (auto it = served_.begin(); it != served_.end(); ++it)
-    least = it == served_.begin() ? it->second : std::min(least, it->second);
-  return least - 1;
+/// A new client comes where those are that have had least: no claim on what they had before it, nor less than
+/// they have.
+void Scheduler::welcome(const std::string& client) {
+  double least = served_.empty() ? 0 : served_.begin()->second;
+  for (const auto& [other, tokens] : served_) least = std::min(least, tokens);
+  served_.try_emplace(client, least);
 }
+
+/// Tokens computed for a client that has answers here.
+double Scheduler::served(const std::string& client) const { return served_.at(client); }
 
 /// Moves answers to the running ones while there is room: by priority, then those of the client that has been
 /// served least, then by age.
@@ -231,7 +237,6 @@ void Scheduler::admit() {
       answer.admitted_s = now_s();
       own_.queue_s.add(answer.admitted_s - answer.submitted_s);
     }
-    served_.try_emplace(answer.submission.client, served(answer.submission.client));
     running_.push_back(std::move(*next));
     waiting_.erase(next);
   }
@@ -241,7 +246,7 @@ void Scheduler::admit() {
 /// there is now.
 bool Scheduler::awaits_prefix(const Answer& answer, int64_t available) const {
   for (const auto& other : running_) {
-    if (other.get() == &answer || !other->has_sequence || other->writing()) continue;
+    if (other.get() == &answer || !other->has_sequence || other->writing() || other->pooler) continue;
     const int64_t shared = common_prefix(other->ids, answer.ids);
     if (other->computed < shared && shared - available >= kWorthWaiting) return true;
   }
@@ -276,7 +281,8 @@ bool Scheduler::has_room(int64_t tokens) {
 /// Gives the answer a sequence, with as much of its prompt as is known. False: not now.
 bool Scheduler::find_sequence(Answer& answer) {
   runtime::Runtime& runtime = model_->runtime();
-  const auto limit = static_cast<int64_t>(answer.ids.size()) - 1;  // the last one's logits are wanted
+  const auto length = static_cast<int64_t>(answer.ids.size());
+  const int64_t limit = answer.pooler ? 0 : length - 1;  // the others' outputs are wanted
   Answer* live = nullptr;
   int64_t of_live = 0;
   for (const auto& other : running_) {
@@ -285,8 +291,8 @@ bool Scheduler::find_sequence(Answer& answer) {
     if (shared > of_live) live = other.get(), of_live = shared;
   }
   const int64_t kept = std::min(prefixes_.longest(answer.ids), limit);
-  if (awaits_prefix(answer, std::max(kept, of_live)) ||
-      awaits_archive(answer.ids, std::max(kept, of_live), answer.asked_archive)) {
+  if (limit > 0 && (awaits_prefix(answer, std::max(kept, of_live)) ||
+                    awaits_archive(answer.ids, std::max(kept, of_live), answer.asked_archive))) {
     return false;
   }
   std::optional<PrefixFork> fork;
@@ -306,7 +312,7 @@ bool Scheduler::find_sequence(Answer& answer) {
   while (!opened && prefixes_.evict()) opened = runtime.open_sequence();
   if (!opened) return false;
   const int64_t computed = fork ? fork->tokens : 0;
-  if (!has_room(limit + 1 - computed)) {  // when others are over there will be
+  if (!has_room(length - computed)) {  // when others are over there will be
     runtime.close_sequence(*opened);
     short_of_room_ = true;
     return false;
@@ -315,6 +321,7 @@ bool Scheduler::find_sequence(Answer& answer) {
   answer.has_sequence = true;
   answer.sequence = *opened;
   answer.computed = computed;
+  if (answer.pooler) answer.pooler->clear();  // of before it had to give up its keys and values
   if (answer.generation.completion().tokens.empty())
     answer.generation.completion().usage.cached_tokens = answer.computed;
   return true;
@@ -353,13 +360,15 @@ void Scheduler::plan(Answer& answer, int64_t& budget) {
     answer.chunk.insert(answer.chunk.end(), proposal.begin(), proposal.end());
   }
   using runtime::LogitsWanted;
-  const LogitsWanted wanted =
-      !draws ? LogitsWanted::kNone : (answer.proposed > 0 ? LogitsWanted::kAll : LogitsWanted::kLast);
+  const LogitsWanted wanted = !draws || answer.pooler ? LogitsWanted::kNone
+                              : answer.proposed > 0   ? LogitsWanted::kAll
+                                                      : LogitsWanted::kLast;
+  const auto hidden = answer.pooler ? answer.pooler->wanted(first == 0, draws) : runtime::HiddenWanted::kNone;
   const auto after = first + static_cast<int64_t>(answer.chunk.size());
   planned_room_ +=
       ((after + kPage - 1) / kPage - first / kPage) * kPage;  // a page that others share is copied
   planned_.push_back(&answer);
-  batch_.push_back({answer.sequence, answer.chunk, wanted});
+  batch_.push_back({answer.sequence, answer.chunk, wanted, hidden});
 }
 
 void Scheduler::plan_batch() {
@@ -450,6 +459,7 @@ void Scheduler::digest(Answer& answer, size_t chunk) {
   const bool was_reading = !answer.writing();
   answer.computed += fed;
   served_[answer.submission.client] += static_cast<double>(fed);
+  if (answer.pooler) return pool(answer, chunk);
   if (windowed_ && was_reading && (answer.computed == answer.snapshot_at || answer.writing()))
     snapshot(answer);
   if (batch_[chunk].logits == runtime::LogitsWanted::kNone) return;
@@ -467,6 +477,18 @@ void Scheduler::digest(Answer& answer, size_t chunk) {
   answer.generation.flush([&](std::string_view text) {
     return !answer.submission.on_text || answer.submission.on_text(text, {});
   });
+  end(answer, std::move(completion));
+}
+
+/// An embedding is over with the last token of its text.
+void Scheduler::pool(Answer& answer, size_t chunk) {
+  answer.pooler->add(model_->runtime().hidden(chunk));
+  if (answer.left() > 0) return;
+  own_.prompt_tokens += answer.prompt_tokens;
+  auto embedding = answer.pooler->pooled();
+  if (!embedding) return end(answer, embedding.error());
+  Completion& completion = answer.generation.completion();
+  completion.embedding = std::move(embedding).value();
   end(answer, std::move(completion));
 }
 
@@ -530,15 +552,26 @@ void Scheduler::tell(Answer& answer) {
   usage.decode_s = now - answer.first_s;
 }
 
+/// Ends an answer early. What it used is what of its prompt was read, and what was written.
+void Scheduler::cut(Answer& answer) {
+  Completion& completion = answer.generation.completion();
+  completion.finish = FinishReason::kCancelled;
+  if (completion.tokens.empty())
+    completion.usage.prompt_tokens = std::min(answer.computed, answer.prompt_tokens);
+  end(answer, std::move(completion));
+}
+
 /// The answer is over: its sequence is kept as a prefix, its owner told. It is erased by whoever walks the
 /// list.
 void Scheduler::end(Answer& answer, Result<Completion> result) {
   if (answer.over) return;
   answer.over = true;
-  if (answer.has_sequence) {
+  if (answer.has_sequence && answer.pooler) {  // nobody goes on from there, and others want the room
+    model_->runtime().close_sequence(answer.sequence);
+  } else if (answer.has_sequence) {
     prefixes_.keep(answer.sequence, {answer.ids.begin(), answer.ids.begin() + answer.computed});
-    answer.has_sequence = false;
   }
+  answer.has_sequence = false;
   const std::string& client = answer.submission.client;
   const auto is_other = [&](const auto& other) { return !other->over && other->submission.client == client; };
   if (std::none_of(running_.begin(), running_.end(), [&](const auto& o) { return o && is_other(o); }) &&

@@ -43,8 +43,11 @@ struct Submission {
   int32_t priority = 0;       // larger goes first
   /// Final text, and the tokens drawn since the last call. False cancels. May be empty.
   std::function<bool(std::string_view text, std::span<const TokenSignal> tokens)> on_text;
-  /// Once, when the answer is over: also with finish kCancelled, or an error.
+  /// Once, when the answer is over: also with finish kCancelled (its usage is then what was really used), or
+  /// an error.
   std::function<void(Result<Completion>)> on_done;
+  /// Nothing is written: the answer is the prompt's embedding.
+  bool embed = false;
 };
 
 class Scheduler {
@@ -56,8 +59,9 @@ class Scheduler {
                                                    PrefixArchive* archive = nullptr);
   ~Scheduler();
 
-  /// Checks, tokenizes and queues; thread-safe. Errors: kBusy (the queue is full), kTooLarge (the prompt,
-  /// with the numbers), kUsage, kCorrupt, kUnsupported; on_done is then not called.
+  /// Checks, tokenizes and queues; thread-safe. Errors: kBusy (the queue is full), kUnavailable (after
+  /// stop()), kTooLarge (the prompt, with the numbers), kUsage, kCorrupt, kUnsupported; on_done is then not
+  /// called.
   Status submit(Submission submission);
   /// Looks at the cancel flags soon, also while waiting for work; thread-safe.
   void wake();
@@ -69,6 +73,8 @@ class Scheduler {
 
   /// Thread-safe.
   SchedulerStats stats() const;
+  /// Answers that can be here at a time: those computed and those that wait.
+  int64_t most_answers() const { return int64_t{options_.max_running} + options_.max_waiting; }
 
  private:
   struct Answer;
@@ -81,6 +87,7 @@ class Scheduler {
   void step();
   void drop_cancelled(Answers& answers);
   void admit();
+  void welcome(const std::string& client);
   double served(const std::string& client) const;
   bool has_room(int64_t tokens);
   bool find_sequence(Answer& answer);
@@ -98,9 +105,11 @@ class Scheduler {
   bool make_room(const Error& why);
   void digest_safely(Answer& answer, size_t chunk);
   void digest(Answer& answer, size_t chunk);
+  void pool(Answer& answer, size_t chunk);
   bool draw(Answer& answer, size_t chunk);
   void snapshot(Answer& answer);
   void tell(Answer& answer);
+  void cut(Answer& answer);
   void end(Answer& answer, Result<Completion> result);
   void publish();
 

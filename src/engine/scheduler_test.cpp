@@ -285,9 +285,9 @@ TEST(Scheduler, AFullQueueRefuses) {
   all.stop(true);
   for (size_t i = 0; i < 3; ++i) EXPECT_EQ(all.outcome(i).dones, 1);
   EXPECT_EQ(all.outcome(3).dones, 0);
-  EXPECT_EQ(all.submit(request("open the blinds", 2)).error().code, ErrorCode::kBusy);
+  EXPECT_EQ(all.submit(request("open the blinds", 2)).error().code, ErrorCode::kUnavailable);
   EXPECT_EQ(all.scheduler().submit({request(std::string(2000, 'x'), 2), "", 0, {}, {}}).error().code,
-            ErrorCode::kBusy);
+            ErrorCode::kUnavailable);
 }
 
 TEST(Scheduler, RefusesWhatCannotBeAnswered) {
@@ -308,6 +308,80 @@ TEST(Scheduler, ClientsTakeTurns) {
   all.stop(true);
   EXPECT_LT(all.outcome(7).done_at, all.outcome(0).done_at);  // by priority
   EXPECT_LT(all.outcome(6).done_at, all.outcome(1).done_at);  // after the first of those who ask often
+}
+
+TEST(Scheduler, ANewcomerDoesNotWaitForABacklog) {
+  Running all({}, {.max_running = 1});
+  for (int i = 0; i < 8; ++i)
+    ASSERT_TRUE(all.submit(request(std::to_string(i) + std::string(kText), 30), "many"));
+  all.start();
+  while (all.scheduler().stats().cut_by_length < 2) std::this_thread::yield();
+  ASSERT_TRUE(
+      all.submit(request("open the blinds", 8), "one"));  // when much has been done for the other already
+  all.stop(true);
+  int before = 0;
+  for (size_t i = 0; i < 8; ++i) before += all.outcome(i).done_at < all.outcome(8).done_at;
+  EXPECT_LE(before, 5);  // two, the one under way, the one begun meanwhile
+}
+
+TEST(Scheduler, ClientsThatAlwaysComeBackDoNotStarveABacklog) {
+  Running all({}, {.max_running = 1});
+  std::atomic<int> of_backlog{0}, of_others{0};
+  for (int i = 0; i < 4; ++i) {
+    Submission submission{request(std::to_string(i) + std::string(kText), 4), "many", 0, {}, {}};
+    submission.on_done = [&](const Result<Completion>&) { ++of_backlog; };
+    ASSERT_TRUE(all.scheduler().submit(std::move(submission)));
+  }
+  const auto come_back = [&](const std::string& client) {
+    while (of_backlog < 4 && of_others < 400) {
+      std::promise<void> over;
+      Submission submission{request(client + std::string(kText), 4), client, 0, {}, {}};
+      submission.on_done = [&](const Result<Completion>&) { over.set_value(); };
+      EXPECT_TRUE(all.scheduler().submit(std::move(submission)));
+      over.get_future().wait();
+      ++of_others;
+    }
+  };
+  std::vector<std::thread> clients;
+  for (const char* client : {"b", "c", "d"}) clients.emplace_back(come_back, client);
+  while (all.scheduler().stats().waiting < 7) std::this_thread::yield();
+  all.start();
+  for (std::thread& client : clients) client.join();
+  all.stop(true);
+  EXPECT_EQ(of_backlog, 4);
+  EXPECT_LT(of_others, 40);  // of three others, some thirteen are fair
+}
+
+TEST(Scheduler, RoomThatALongPromptWaitsForIsNotTaken) {
+  Running all({.context = 256, .sequences = 8, .cache_tokens = 256}, {.max_running = 4, .stall_s = 0.001});
+  ASSERT_TRUE(all.submit(request("0 open the blinds", 60)));
+  ASSERT_TRUE(all.submit(request("1 " + repeated(kText, 14), 4)));
+  for (int i = 2; i < 10; ++i) ASSERT_TRUE(all.submit(request(std::to_string(i) + " close the blinds", 40)));
+  all.start();
+  all.stop(true);
+  ASSERT_GT(all.outcome(1).completion().usage.prompt_tokens, 150);
+  const int64_t first = all.outcome(1).text_at.at(0);
+  EXPECT_GT(first, all.outcome(0).text_at.back());  // there was no room before
+  for (size_t i = 2; i < 10; ++i) EXPECT_GT(all.outcome(i).text_at.at(0), first) << i;
+}
+
+TEST(Scheduler, WhatACancelledAnswerUsedIsTold) {
+  Running all({.context = 2048}, {.max_running = 1, .stall_s = 0.0005});
+  std::atomic<bool> waiting{false}, reading{false};
+  CompletionRequest long_prompt = request(repeated(kText, 60), 4);
+  long_prompt.cancel = &reading;
+  CompletionRequest queued = request("open the blinds", 4);
+  queued.cancel = &waiting;
+  ASSERT_TRUE(all.submit(long_prompt));
+  ASSERT_TRUE(all.submit(queued));
+  all.start();
+  while (all.scheduler().stats().steps < 2) std::this_thread::yield();
+  waiting = reading = true;
+  all.stop(true);
+  const Usage& read = all.outcome(0).completion().usage;
+  EXPECT_GT(read.prompt_tokens, 0);
+  EXPECT_EQ(read.generated_tokens, 0);
+  EXPECT_EQ(all.outcome(1).completion().usage.prompt_tokens, 0);
 }
 
 TEST(Scheduler, WhoWritesGoesOnWhileALongPromptIsRead) {

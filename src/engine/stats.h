@@ -21,6 +21,10 @@ struct Histogram {
     counts[i] += times;
     sum += value * static_cast<double>(times);
   }
+  void add(const Histogram& other) {
+    for (size_t i = 0; i <= N; ++i) counts[i] += other.counts[i];
+    sum += other.sum;
+  }
 };
 
 inline constexpr std::array<double, 14> kLatencyBounds = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
@@ -65,6 +69,9 @@ struct SchedulerStats {
   Histogram<14> answer_s{kLatencyBounds};
   ArchiveStats archive;
   Histogram<8> batch{kBatchBounds};  // answers in a step
+
+  /// Counts on from those of another one, which is over: what says "now" stays as it is here.
+  void add_past(const SchedulerStats& past);
 };
 
 }  // namespace hearth::engine

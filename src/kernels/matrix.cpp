@@ -118,7 +118,7 @@ Result<Matrix> Matrix::create(const Format& format, int64_t rows, int64_t cols,
     impl->panel_bytes = impl->stored->panel_bytes(cols);
     packed = allocate_aligned(impl->packed_bytes());
     if (!packed) {
-      return fail(ErrorCode::kTooLarge, "no memory for ", impl->packed_bytes(), " bytes of packed weights");
+      return fail(ErrorCode::kNoMemory, "no memory for ", impl->packed_bytes(), " bytes of packed weights");
     }
   } else {
     impl->disk = disk;

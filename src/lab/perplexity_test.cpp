@@ -116,10 +116,10 @@ TEST(TextWindows, ScoreEveryTokenOnceWithTheContextPromised) {
 TEST_F(PerplexityTest, EqualsTheInterpreterInDouble) {
   const TestModel model = make(1), base = make(2);
   const std::vector<int32_t> ids = runtime::random_tokens(40, 61, 9);
-  const auto exact = runtime::reference_logits(model, ids, 64);
-  const auto exact_base = runtime::reference_logits(base, ids, 64);
-  const auto move = runtime::logit_tolerance(model, ids, 64, 0, exact);
-  const auto move_base = runtime::logit_tolerance(base, ids, 64, 0, exact_base);
+  const auto exact = runtime::reference(model, ids, 64);
+  const auto exact_base = runtime::reference(base, ids, 64);
+  const auto move = runtime::float_tolerance(model, ids, 64, 0, exact).logits;
+  const auto move_base = runtime::float_tolerance(base, ids, 64, 0, exact_base).logits;
   const auto scores = score(ids, {.context_tokens = 64, .stride = 32, .bos = {}}, model, &base);
   ASSERT_EQ(scores.size(), 39u);
   double loss = 0, worst = 0;
@@ -132,7 +132,7 @@ TEST_F(PerplexityTest, EqualsTheInterpreterInDouble) {
       for (const double x : logits) out.push_back(x - std::log(sum));
       return out;
     };
-    const auto p = log_probs(exact_base[at]), q = log_probs(exact[at]);
+    const auto p = log_probs(exact_base.logits[at]), q = log_probs(exact.logits[at]);
     double kl = 0, spread = 0;
     for (size_t i = 0; i < p.size(); ++i) {
       kl += std::exp(p[i]) * (p[i] - q[i]);

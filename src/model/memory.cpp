@@ -134,7 +134,7 @@ Status check_fits(const PlanFor& plan, int64_t context, const MachineMemory& mem
   if (need.total_bytes() <= usable_bytes(memory)) return {};
   HEARTH_ASSIGN(const int64_t fits, largest_context_that_fits(plan, context, memory));
   const auto human = [](int64_t bytes) { return io::human_bytes(static_cast<uint64_t>(bytes)); };
-  return fail(ErrorCode::kTooLarge, "needs ", human(need.total_bytes()), " of memory (weights ",
+  return fail(ErrorCode::kNoMemory, "needs ", human(need.total_bytes()), " of memory (weights ",
               human(need.weight_bytes), ", context of ", context, " tokens ", human(need.kv_bytes),
               ", scratch ", human(need.scratch_bytes), "), but ", memory.limit, " leaves ",
               human(memory.available_bytes), " (1/16 is kept free); ",

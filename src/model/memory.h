@@ -47,7 +47,7 @@ using PlanFor = std::function<Result<MemoryPlan>(int64_t context)>;
 Result<int64_t> largest_context_that_fits(const PlanFor& plan, int64_t max_context,
                                           const MachineMemory& memory);
 
-/// kTooLarge with the numbers and what would fit, when the plan for `context` does not.
+/// kNoMemory with the numbers and what would fit, when the plan for `context` does not.
 Status check_fits(const PlanFor& plan, int64_t context, const MachineMemory& memory);
 
 }  // namespace hearth::model

@@ -83,7 +83,7 @@ TEST(Memory, TheLargestContextIsFoundAndRefusalsSayIt) {
   EXPECT_EQ(*largest_context_that_fits(plan, 3000, memory), 3000);
   const Status refused = check_fits(plan, 32768, memory);
   ASSERT_FALSE(refused.ok());
-  EXPECT_EQ(refused.error().code, ErrorCode::kTooLarge);
+  EXPECT_EQ(refused.error().code, ErrorCode::kNoMemory);
   EXPECT_THAT(refused.error().message, HasSubstr("a context of 3968 tokens would fit"));
   const MachineMemory tiny{8192 * kMiB, 50 * kMiB, "the cgroup limit"};
   EXPECT_EQ(*largest_context_that_fits(plan, 100000, tiny), 0);

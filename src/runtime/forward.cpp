@@ -78,7 +78,8 @@ Result<std::unique_ptr<Forward>> Forward::compile(const model::Model& model, KvC
   frame.slices.reserve(sequences);
   frame.attention_inputs.reserve(sequences);
   frame.pieces.reserve(2 * sequences + static_cast<size_t>(limits.max_batch_tokens / kernels::kPageTokens));
-  frame.output_rows.reserve(static_cast<size_t>(limits.max_batch_tokens));
+  for (auto* rows : {&frame.output_rows, &frame.logit_outputs, &frame.hidden_outputs})
+    rows->reserve(static_cast<size_t>(limits.max_batch_tokens));
   bool enough = true;
   const auto widths = slot_widths(model.spec());
   for (size_t i = 0; i < kSlots; ++i) {
@@ -94,7 +95,7 @@ Result<std::unique_ptr<Forward>> Forward::compile(const model::Model& model, KvC
              rows.sin.reserve(rows.pairs * limits.max_batch_tokens);
   }
   if (!enough) {
-    return fail(ErrorCode::kTooLarge, "no memory for ", activation_bytes(model.spec(), limits) / (1 << 20),
+    return fail(ErrorCode::kNoMemory, "no memory for ", activation_bytes(model.spec(), limits) / (1 << 20),
                 " MiB of activations; ask for a smaller batch");
   }
   for (size_t i = 0; i < model.spec().layers.size(); ++i) forward->compile_layer(model, i);
@@ -160,11 +161,12 @@ void Forward::compile_layer(const model::Model& model, size_t index) {
 void Forward::begin() {
   frame_.slices.clear();
   frame_.pieces.clear();
-  frame_.output_rows.clear();
+  for (auto* rows : {&frame_.output_rows, &frame_.logit_outputs, &frame_.hidden_outputs}) rows->clear();
   frame_.rows = 0;
 }
 
-void Forward::add(SeqId sequence, std::span<const int32_t> tokens, int64_t position, int64_t outputs) {
+void Forward::add(SeqId sequence, std::span<const int32_t> tokens, int64_t position,
+                  const OutputCounts& wanted) {
   if (tokens.empty()) return;
   const auto n = static_cast<int64_t>(tokens.size());
   frame_.slices.push_back({sequence, tokens, frame_.rows, position});
@@ -175,7 +177,12 @@ void Forward::add(SeqId sequence, std::span<const int32_t> tokens, int64_t posit
         {frame_.slices.size() - 1, frame_.rows + t, position + t, static_cast<int32_t>(count)});
     t += count;
   }
-  for (int64_t t = n - outputs; t < n; ++t) frame_.output_rows.push_back(frame_.rows + t);
+  for (int64_t t = n - std::max(wanted.logits, wanted.hidden); t < n; ++t) {
+    const auto output = static_cast<int64_t>(frame_.output_rows.size());
+    if (t >= n - wanted.logits) frame_.logit_outputs.push_back(output);
+    if (t >= n - wanted.hidden) frame_.hidden_outputs.push_back(output);
+    frame_.output_rows.push_back(frame_.rows + t);
+  }
   frame_.rows += n;
 }
 
@@ -213,7 +220,17 @@ void Forward::rotate() {
   }
 }
 
+void Forward::take_hidden(float* hidden) {
+  const int64_t dim = model_->spec().hp.dim;
+  for (const int64_t output : frame_.hidden_outputs) {
+    const float* row = frame_.at(Slot::kNormed) + output * dim;
+    hidden = std::copy(row, row + dim, hidden);
+  }
+}
+
 void Forward::output(float* logits) {
+  keep_rows(frame_.at(Slot::kNormed), model_->spec().hp.dim, frame_.logit_outputs);
+  frame_.rows = static_cast<int64_t>(frame_.logit_outputs.size());
   if (frame_.rows == 0) return;
   const int64_t vocab = model_->output().rows();
   const kernels::Product product = {&model_->output(), logits, vocab};
@@ -226,7 +243,7 @@ void Forward::output(float* logits) {
                   [&](int64_t row) { frame_.ops->softcap(logits + row * vocab, cap, vocab); });
 }
 
-void Forward::run(Priority priority, float* logits) {
+void Forward::run(Priority priority, float* logits, float* hidden) {
   frame_.priority = priority;
   if (frame_.rows == 0) return;
   auto finished = [this](Phase phase) {
@@ -240,8 +257,9 @@ void Forward::run(Priority priority, float* logits) {
     step->run(frame_);
     finished(step->phase());
     if (frame_.rows == 0)
-      return;  // no logits wanted: the keys and values of the last layer were all that mattered
+      return;  // no output wanted: the keys and values of the last layer were all that mattered
   }
+  take_hidden(hidden);
   output(logits);
   finished(Phase::kOutput);
 }

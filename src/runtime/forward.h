@@ -22,12 +22,18 @@ struct ForwardLimits {
   int32_t max_sequences = 1;
 };
 
+/// Of how many tokens there is to be an output, logits or hidden states after the final norm.
+struct OutputCounts {
+  int64_t logits = 0;
+  int64_t hidden = 0;
+};
+
 /// The KV layers a spec needs, in layer order.
 std::vector<KvLayer> kv_layers(const model::ModelSpec& spec, const KvFormats& formats);
 
 class Forward {
  public:
-  /// `model`, `cache` and `pool` must outlive it. Errors: kTooLarge (no memory for the buffers).
+  /// `model`, `cache` and `pool` must outlive it. Errors: kNoMemory (for the buffers).
   static Result<std::unique_ptr<Forward>> compile(const model::Model& model, KvCache& cache, ThreadPool& pool,
                                                   const ForwardLimits& limits);
   /// Bytes of the activation buffers.
@@ -38,11 +44,11 @@ class Forward {
 
   /// Empties the batch.
   void begin();
-  /// Adds tokens (ids valid, pages prepared) of one sequence; logits of the last `outputs` of them are
-  /// wanted.
-  void add(SeqId sequence, std::span<const int32_t> tokens, int64_t position, int64_t outputs);
-  /// Computes the batch; logits (rows wanted, vocab) in the order of add().
-  void run(Priority priority, float* logits);
+  /// Adds tokens (ids valid, pages prepared) of one sequence; `wanted` are the outputs of the last of them.
+  void add(SeqId sequence, std::span<const int32_t> tokens, int64_t position, const OutputCounts& wanted);
+  /// Computes the batch; logits (rows wanted, vocab) and hidden states (rows wanted, dim) in the order of
+  /// add().
+  void run(Priority priority, float* logits, float* hidden);
   /// Who looks at every pass from now on; null: nobody. Must outlive its use.
   void observe(ForwardObserver* observer) { frame_.observer = observer; }
 
@@ -51,6 +57,7 @@ class Forward {
   void compile_layer(const model::Model& model, size_t index);
   void embed();
   void rotate();
+  void take_hidden(float* hidden);
   void output(float* logits);
 
   const model::Model* model_ = nullptr;

@@ -87,8 +87,10 @@ struct Frame {
 
   std::vector<Slice> slices;
   std::vector<PagePiece> pieces;
-  std::vector<int64_t> output_rows;  // rows whose logits are wanted, ascending
-  std::vector<RopeRows> ropes;       // by LayerSpec::rope_index
+  std::vector<int64_t> output_rows;     // rows of which logits or hidden states are wanted, ascending
+  std::vector<int64_t> logit_outputs;   // those of them whose logits are wanted, by their place among them
+  std::vector<int64_t> hidden_outputs;  // and whose hidden states
+  std::vector<RopeRows> ropes;          // by LayerSpec::rope_index
   std::vector<kernels::AttentionInput> attention_inputs;
   std::array<FloatBuffer, kSlots> buffers;
   int64_t rows = 0;  // rows the buffers hold now: the batch, and after the last mixer only the output rows

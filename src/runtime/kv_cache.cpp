@@ -98,7 +98,7 @@ Result<std::unique_ptr<KvCache>> KvCache::create(std::span<const KvLayer> layers
                              layers[i].dims.dim_v, " window ", cache->groups_[store.group].window, '\n');
     store.bytes = {allocate_pages(bytes), free_bytes};
     if (!store.bytes) {
-      return fail(ErrorCode::kTooLarge, "no memory for the KV cache (",
+      return fail(ErrorCode::kNoMemory, "no memory for the KV cache (",
                   reserved_bytes(layers, options) / (1 << 20), " MiB for ", options.context_tokens,
                   " tokens of context); ask for a smaller context");
     }

@@ -59,7 +59,7 @@ class KvCache {
   /// A windowed group keeps this many tokens more than its window, so that a few tokens can be taken back.
   static constexpr int64_t kWindowSlack = 256;
 
-  /// Errors: kUsage (sizes out of range), kTooLarge (no memory).
+  /// Errors: kUsage (sizes out of range), kNoMemory.
   static Result<std::unique_ptr<KvCache>> create(std::span<const KvLayer> layers,
                                                  const KvCacheOptions& options);
   /// Bytes of all pages that create would reserve (they are touched, and so really taken, only as they fill).

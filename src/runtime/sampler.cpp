@@ -6,12 +6,16 @@
 #include <limits>
 #include <random>
 
+#include "kernels/ops/ops.h"
+
 namespace hearth::runtime {
 namespace {
 
-bool likelier(const Candidate& a, const Candidate& b) {
-  return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
-}
+struct Likelier {  // a type and no function, so that sorting calls nothing
+  bool operator()(const Candidate& a, const Candidate& b) const {
+    return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
+  }
+};
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
@@ -24,14 +28,11 @@ uint64_t fresh_seed() {
 /// Index of a candidate drawn by softmax of the logits.
 size_t draw(Candidates& candidates, Rng& rng) {
   const auto& items = candidates.items;
-  const float best = candidates.largest_logit();
-  double sum = 0;
   candidates.scratch.resize(items.size());
-  for (size_t i = 0; i < items.size(); ++i) {
-    candidates.scratch[i] = std::exp(items[i].logit - best);
-    sum += static_cast<double>(candidates.scratch[i]);
-  }
-  double target = rng.uniform() * sum;
+  for (size_t i = 0; i < items.size(); ++i) candidates.scratch[i] = items[i].logit;
+  kernels::ops().softmax(candidates.scratch.data(), candidates.scratch.data(),
+                         static_cast<int64_t>(items.size()));
+  double target = rng.uniform();
   size_t last = 0;  // the last one possible: rounding may leave a rest of `target`
   for (size_t i = 0; i < items.size(); ++i) {
     if (candidates.scratch[i] <= 0) continue;
@@ -47,7 +48,7 @@ size_t draw(Candidates& candidates, Rng& rng) {
 void Candidates::sort_best(int64_t count) {
   HEARTH_CHECK(count <= static_cast<int64_t>(items.size()));
   if (count <= sorted) return;
-  std::partial_sort(items.begin() + sorted, items.begin() + count, items.end(), likelier);
+  std::partial_sort(items.begin() + sorted, items.begin() + count, items.end(), Likelier());
   sorted = count;
 }
 
@@ -67,6 +68,8 @@ float Candidates::largest_logit() const {
 Status Sampler::prepare(int64_t) { return {}; }
 
 void Sampler::accept(int32_t) {}
+
+bool Sampler::takes_likeliest() const { return false; }
 
 SamplingParams::SamplingParams() {
   std::vector<const SamplerRow*> rows(sampler_registry().begin(), sampler_registry().end());
@@ -104,8 +107,6 @@ SamplingParams SamplingParams::greedy() {
 
 SamplerChain::SamplerChain(SamplingParams params, int64_t vocabulary, uint64_t seed)
     : params_(std::move(params)), vocabulary_(vocabulary), seed_(seed), rng_(seed) {
-  candidates_.items.reserve(static_cast<size_t>(vocabulary));
-  candidates_.scratch.reserve(static_cast<size_t>(vocabulary));
   top_.reserve(static_cast<size_t>(params_.top_logprobs));
 }
 
@@ -124,23 +125,29 @@ Result<SamplerChain> SamplerChain::create(const SamplingParams& params, int64_t 
   return chain;
 }
 
-Status SamplerChain::load(std::span<const float> logits) {
+Status SamplerChain::check(std::span<const float> logits) const {
   if (static_cast<int64_t>(logits.size()) != vocabulary_) {
     return fail(ErrorCode::kUsage, "sampling: ", logits.size(), " logits for a vocabulary of ", vocabulary_);
   }
-  candidates_.items.resize(logits.size());
-  candidates_.sorted = 0;
-  bool any = false;
-  for (size_t i = 0; i < logits.size(); ++i) {
-    if (!(logits[i] < kInfinity)) {
-      return fail(ErrorCode::kCorrupt, "the logit of token ", i, " is ",
-                  std::isnan(logits[i]) ? "not a number" : "infinite", "; the weights are broken");
-    }
-    any |= logits[i] > -kInfinity;
-    candidates_.items[i] = {static_cast<int32_t>(i), logits[i]};
+  unsigned broken = 0, possible = 0;  // whole passes without a branch: the compiler makes vectors of them
+  for (const float logit : logits) {
+    broken |= static_cast<unsigned>(!(logit < kInfinity));
+    possible |= static_cast<unsigned>(logit > -kInfinity);
   }
-  if (!any) return fail(ErrorCode::kCorrupt, "every logit is -inf; the weights are broken");
+  if (broken != 0) {
+    const auto bad = std::find_if(logits.begin(), logits.end(), [](float x) { return !(x < kInfinity); });
+    return fail(ErrorCode::kCorrupt, "the logit of token ", bad - logits.begin(), " is ",
+                std::isnan(*bad) ? "not a number" : "infinite", "; the weights are broken");
+  }
+  if (possible == 0) return fail(ErrorCode::kCorrupt, "every logit is -inf; the weights are broken");
   return {};
+}
+
+void SamplerChain::load(std::span<const float> logits) {
+  candidates_.items.resize(logits.size());
+  candidates_.scratch.reserve(logits.size());
+  candidates_.sorted = 0;
+  for (size_t i = 0; i < logits.size(); ++i) candidates_.items[i] = {static_cast<int32_t>(i), logits[i]};
 }
 
 Status SamplerChain::apply_samplers() {
@@ -154,22 +161,28 @@ Status SamplerChain::apply_samplers() {
   return {};
 }
 
-Result<SampledToken> SamplerChain::sample(std::span<const float> logits, std::span<const int32_t> history) {
-  HEARTH_RETURN_IF_ERROR(load(logits));
+Result<int32_t> SamplerChain::choose(std::span<const float> logits, std::span<const int32_t> history) {
+  if (!active_.empty() && active_.front().first->takes_likeliest()) {  // needs no list of candidates
+    const float largest = kernels::ops().max(logits.data(), static_cast<int64_t>(logits.size()));
+    return static_cast<int32_t>(std::find(logits.begin(), logits.end(), largest) - logits.begin());
+  }
+  load(logits);
   candidates_.history = history;
   HEARTH_RETURN_IF_ERROR(apply_samplers());
+  return candidates_.items[candidates_.items.size() == 1 ? 0 : draw(candidates_, rng_)].id;
+}
+
+Result<SampledToken> SamplerChain::sample(std::span<const float> logits, std::span<const int32_t> history) {
+  HEARTH_RETURN_IF_ERROR(check(logits));
   SampledToken token;
-  token.id = candidates_.items[candidates_.items.size() == 1 ? 0 : draw(candidates_, rng_)].id;
+  HEARTH_ASSIGN(token.id, choose(logits, history));
   for (const auto& [sampler, shapes] : active_) sampler->accept(token.id);
   report(logits, token);
   return token;
 }
 
 void SamplerChain::report(std::span<const float> logits, SampledToken& token) {
-  const float largest = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const float logit : logits) sum += static_cast<double>(std::exp(logit - largest));
-  const double log_sum = static_cast<double>(largest) + std::log(sum);
+  const double log_sum = kernels::ops().log_sum_exp(logits.data(), static_cast<int64_t>(logits.size()));
   const auto logprob = [&](int32_t id) {
     return static_cast<float>(static_cast<double>(logits[static_cast<size_t>(id)]) - log_sum);
   };

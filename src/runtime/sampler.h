@@ -46,6 +46,8 @@ class Sampler {
   virtual Status prepare(int64_t vocabulary);
   /// False: apply would change nothing.
   virtual bool active() const = 0;
+  /// Whether apply keeps the likeliest candidate alone (of equal ones that with the least id).
+  virtual bool takes_likeliest() const;
   virtual void apply(Candidates& candidates) = 0;
   /// Told of every token drawn (active samplers only).
   virtual void accept(int32_t id);
@@ -109,9 +111,9 @@ class SamplerChain {
   SamplerChain& operator=(const SamplerChain&) = delete;
 
   /// `logits`: (vocabulary), -inf for tokens that must not come; `history`: the tokens so far, the prompt's
-  /// included; ids outside the vocabulary are passed over. Allocates nothing. Errors: kCorrupt when a logit
-  /// is NaN or +inf (the token is named) or all are -inf; kUsage when the options leave no token, or for a
-  /// wrong number of logits.
+  /// included; ids outside the vocabulary are passed over. Allocates in its first call only. Errors: kCorrupt
+  /// when a logit is NaN or +inf (the token is named) or all are -inf; kUsage when the options leave no
+  /// token, or for a wrong number of logits.
   Result<SampledToken> sample(std::span<const float> logits, std::span<const int32_t> history);
 
   /// What the draws come from: to repeat an answer whose seed was 0.
@@ -119,8 +121,10 @@ class SamplerChain {
 
  private:
   SamplerChain(SamplingParams params, int64_t vocabulary, uint64_t seed);
-  Status load(std::span<const float> logits);
+  Status check(std::span<const float> logits) const;
+  void load(std::span<const float> logits);
   Status apply_samplers();
+  Result<int32_t> choose(std::span<const float> logits, std::span<const int32_t> history);
   void report(std::span<const float> logits, SampledToken& token);
 
   SamplingParams params_;

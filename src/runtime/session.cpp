@@ -10,33 +10,53 @@
 
 namespace hearth::runtime {
 
+namespace {
+
+/// What a call gives of one kind: rows in the order of the chunks.
+struct OutputRows {
+  int64_t width = 0;
+  FloatBuffer values;
+  std::vector<int64_t> first;  // row of each chunk of the last call, and one past the last
+
+  std::span<const float> of(size_t chunk) const {
+    if (chunk + 1 >= first.size()) return {};
+    const int64_t rows = first[chunk + 1] - first[chunk];
+    return {values.data() + first[chunk] * width, static_cast<size_t>(rows * width)};
+  }
+  float* row(int64_t i) const { return values.data() + i * width; }
+};
+
+/// How many of n tokens are among the positions; `ends`: they are the last of their chunk.
+int64_t count_rows(Positions wanted, int64_t n, bool ends) {
+  switch (wanted) {
+    case Positions::kNone:
+      return 0;
+    case Positions::kLast:
+      return ends ? std::min<int64_t>(n, 1) : 0;
+    case Positions::kAll:
+      return n;
+  }
+  return 0;
+}
+
+}  // namespace
+
 struct Runtime::Impl {
   RuntimeOptions options;
   int64_t vocab = 0;
   std::unique_ptr<KvCache> cache;
   std::unique_ptr<Forward> forward;
   std::vector<KvAppend> appends;
-  FloatBuffer logits;
-  std::vector<int64_t> first_row;  // per chunk of the last call, and one past the last
+  OutputRows logits;
+  OutputRows hidden;
 
   Status check(std::span<const SequenceChunk> batch);
-  int64_t fill(std::span<const SequenceChunk> batch, size_t& chunk, int64_t& offset);
+  Status place_outputs(std::span<const SequenceChunk> batch);
+  void forget_outputs();
+  OutputCounts fill(std::span<const SequenceChunk> batch, size_t& chunk, int64_t& offset);
 };
 
 namespace {
-
-int64_t rows_wanted(const SequenceChunk& chunk) {
-  const auto n = static_cast<int64_t>(chunk.tokens.size());
-  switch (chunk.logits) {
-    case LogitsWanted::kNone:
-      return 0;
-    case LogitsWanted::kLast:
-      return std::min<int64_t>(n, 1);
-    case LogitsWanted::kAll:
-      return n;
-  }
-  return 0;
-}
 
 /// Checks all options; what the cache has to hold.
 Result<std::vector<KvLayer>> check_options(const RuntimeOptions& o, const model::ModelSpec& spec) {
@@ -94,7 +114,10 @@ Result<std::unique_ptr<Runtime>> Runtime::create(const model::Model& model, Thre
   HEARTH_ASSIGN(impl->cache, KvCache::create(layers, cache_options(options)));
   HEARTH_ASSIGN(impl->forward, Forward::compile(model, *impl->cache, pool, forward_limits(options)));
   impl->appends.reserve(static_cast<size_t>(options.max_sequences));
-  impl->first_row.reserve(static_cast<size_t>(options.max_sequences) + 1);
+  impl->logits.width = impl->vocab;
+  impl->hidden.width = model.spec().hp.dim;
+  for (OutputRows* rows : {&impl->logits, &impl->hidden})
+    rows->first.reserve(static_cast<size_t>(options.max_sequences) + 1);
   return std::unique_ptr<Runtime>(new Runtime(std::move(impl)));
 }
 
@@ -165,11 +188,36 @@ Status Runtime::Impl::check(std::span<const SequenceChunk> batch) {
   return cache->can_append(appends);
 }
 
-/// Adds tokens from (chunk, offset) on until the buffers are full; moves both on, and returns the logits rows
-/// they give.
-int64_t Runtime::Impl::fill(std::span<const SequenceChunk> batch, size_t& chunk, int64_t& offset) {
+/// Where the outputs of each chunk will stand, and the room for them.
+Status Runtime::Impl::place_outputs(std::span<const SequenceChunk> batch) {
+  OutputCounts all;
+  forget_outputs();
+  for (const SequenceChunk& chunk : batch) {
+    const auto n = static_cast<int64_t>(chunk.tokens.size());
+    logits.first.push_back(all.logits);
+    hidden.first.push_back(all.hidden);
+    all.logits += count_rows(chunk.logits, n, true);
+    all.hidden += count_rows(chunk.hidden, n, true);
+  }
+  logits.first.push_back(all.logits);
+  hidden.first.push_back(all.hidden);
+  if (logits.values.reserve(all.logits * logits.width) && hidden.values.reserve(all.hidden * hidden.width))
+    return {};
+  forget_outputs();
+  return fail(ErrorCode::kTooLarge, "no memory for the logits of ", all.logits,
+              " positions and the hidden states of ", all.hidden, "; ask for fewer at a time");
+}
+
+void Runtime::Impl::forget_outputs() {
+  logits.first.clear();
+  hidden.first.clear();
+}
+
+/// Adds tokens from (chunk, offset) on until the buffers are full; moves both on, and returns the rows they
+/// give.
+OutputCounts Runtime::Impl::fill(std::span<const SequenceChunk> batch, size_t& chunk, int64_t& offset) {
   int64_t room = options.max_batch_tokens;
-  int64_t rows = 0;
+  OutputCounts rows;
   forward->begin();
   appends.clear();
   while (room > 0 && chunk < batch.size()) {
@@ -178,13 +226,13 @@ int64_t Runtime::Impl::fill(std::span<const SequenceChunk> batch, size_t& chunk,
     const int64_t n = std::min(room, size - offset);
     const bool ends = offset + n == size;
     if (n > 0) {
-      const int64_t outputs =
-          from.logits == LogitsWanted::kAll ? n : std::min<int64_t>(n, ends ? rows_wanted(from) : 0);
+      const OutputCounts outputs = {count_rows(from.logits, n, ends), count_rows(from.hidden, n, ends)};
       cache->prepare(from.sequence, n);
       forward->add(from.sequence, from.tokens.subspan(static_cast<size_t>(offset), static_cast<size_t>(n)),
                    cache->length(from.sequence), outputs);
       appends.push_back({from.sequence, n});
-      rows += outputs;
+      rows.logits += outputs.logits;
+      rows.hidden += outputs.hidden;
     }
     room -= n;
     offset += n;
@@ -199,49 +247,36 @@ int64_t Runtime::Impl::fill(std::span<const SequenceChunk> batch, size_t& chunk,
 Status Runtime::forward(std::span<const SequenceChunk> batch, const ForwardOptions& how) {
   Impl& impl = *impl_;
   HEARTH_RETURN_IF_ERROR(impl.check(batch));
+  HEARTH_RETURN_IF_ERROR(impl.place_outputs(batch));
   int64_t total = 0;
-  int64_t rows = 0;
-  impl.first_row.clear();
-  for (const SequenceChunk& chunk : batch) {
-    impl.first_row.push_back(rows);
-    rows += rows_wanted(chunk);
-    total += static_cast<int64_t>(chunk.tokens.size());
-  }
-  impl.first_row.push_back(rows);
-  if (!impl.logits.reserve(rows * impl.vocab)) {
-    impl.first_row.clear();
-    return fail(ErrorCode::kTooLarge, "no memory for the logits of ", rows,
-                " positions; ask for fewer at a time");
-  }
+  for (const SequenceChunk& chunk : batch) total += static_cast<int64_t>(chunk.tokens.size());
   size_t chunk = 0;
   int64_t offset = 0;
-  int64_t done_rows = 0;
+  OutputCounts given;
   for (int64_t done = 0; done < total;) {
     if (how.progress && !how.progress(done, total)) {
-      impl.first_row.clear();
+      impl.forget_outputs();
       return fail(ErrorCode::kCancelled, "stopped after ", done, " of ", total, " tokens");
     }
-    const int64_t step_rows = impl.fill(batch, chunk, offset);
-    impl.forward->run(how.priority, impl.logits.data() + done_rows * impl.vocab);
+    const OutputCounts rows = impl.fill(batch, chunk, offset);
+    impl.forward->run(how.priority, impl.logits.row(given.logits), impl.hidden.row(given.hidden));
     for (const KvAppend& append : impl.appends) {
       impl.cache->commit(append.sequence, append.tokens);
       done += append.tokens;
     }
-    done_rows += step_rows;
+    given.logits += rows.logits;
+    given.hidden += rows.hidden;
   }
   return {};
 }
 
-std::span<const float> Runtime::logits(size_t chunk) const {
-  const Impl& impl = *impl_;
-  if (chunk + 1 >= impl.first_row.size()) return {};
-  const int64_t rows = impl.first_row[chunk + 1] - impl.first_row[chunk];
-  return {impl.logits.data() + impl.first_row[chunk] * impl.vocab, static_cast<size_t>(rows * impl.vocab)};
-}
+std::span<const float> Runtime::logits(size_t chunk) const { return impl_->logits.of(chunk); }
+std::span<const float> Runtime::hidden(size_t chunk) const { return impl_->hidden.of(chunk); }
 
 void Runtime::observe(ForwardObserver* observer) { impl_->forward->observe(observer); }
 
 int64_t Runtime::vocabulary() const { return impl_->vocab; }
+int64_t Runtime::hidden_width() const { return impl_->hidden.width; }
 const RuntimeOptions& Runtime::options() const { return impl_->options; }
 int64_t Runtime::free_tokens() const { return impl_->cache->free_tokens(); }
 int64_t Runtime::kv_bytes_in_use() const { return impl_->cache->bytes_in_use(); }

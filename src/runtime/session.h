@@ -34,20 +34,26 @@ struct RuntimeOptions {
   std::string kv_format = "auto";
 };
 
-/// Bytes a Runtime will need beside the weights when its cache is full.
+/// Bytes a Runtime will need beside the weights when its cache is full. Logits of more than one position per
+/// sequence and hidden states come on top for who asks for them.
 struct MemoryPlan {
   int64_t kv_bytes = 0;
   int64_t scratch_bytes = 0;
 };
 
-/// Which positions of a chunk should have logits. Only those go through the output matrix.
-enum class LogitsWanted : uint8_t { kNone, kLast, kAll };
+/// Positions of a chunk that something is wanted of.
+enum class Positions : uint8_t { kNone, kLast, kAll };
+/// Logits: only these positions go through the output matrix.
+using LogitsWanted = Positions;
+/// Hidden states after the final norm, which is what the output matrix reads.
+using HiddenWanted = Positions;
 
 /// Tokens to append to one sequence.
 struct SequenceChunk {
   SeqId sequence = 0;
   std::span<const int32_t> tokens;
   LogitsWanted logits = LogitsWanted::kLast;
+  HiddenWanted hidden = HiddenWanted::kNone;
 };
 
 /// How one call of forward runs.
@@ -64,7 +70,7 @@ struct ForwardOptions {
 class Runtime {
  public:
   /// `model` and `pool` must outlive the runtime.
-  /// Errors: kUsage (an option out of range, unknown kv_format), kTooLarge (no memory for the cache).
+  /// Errors: kUsage (an option out of range, unknown kv_format), kNoMemory (for the cache).
   static Result<std::unique_ptr<Runtime>> create(const model::Model& model, ThreadPool& pool,
                                                  const RuntimeOptions& options);
   /// What create would need, and all calls of forward, on a pool of so many threads, without allocating
@@ -102,19 +108,23 @@ class Runtime {
   std::string image_layout() const;
 
   /// Appends the tokens of each chunk to its sequence (each sequence at most once) and computes the logits
-  /// asked for. Checks everything before it computes anything: on kUsage (token id out of range, sequence not
-  /// open or named twice) and kTooLarge (context or cache full, with the numbers) no sequence has changed. A
-  /// warm call neither allocates nor takes a lock when each chunk asks for as many logits as before.
+  /// and hidden states asked for. Checks everything before it computes anything: on kUsage (token id out of
+  /// range, sequence not open or named twice) and kTooLarge (context or cache full, with the numbers) no
+  /// sequence has changed. A warm call neither allocates nor takes a lock when each chunk asks for as much as
+  /// before.
   Status forward(std::span<const SequenceChunk> batch, const ForwardOptions& options = {});
 
   /// Logits of chunk `chunk` of the last forward: (rows, vocabulary) row-major, rows = 0, 1 or all tokens of
   /// the chunk by its LogitsWanted. Valid until the next call of forward.
   std::span<const float> logits(size_t chunk) const;
+  /// Its hidden states, in the same way: (rows, hidden_width) row-major, rows by its HiddenWanted.
+  std::span<const float> hidden(size_t chunk) const;
 
   /// Who looks at every forward from now on; null: nobody. Must outlive its use.
   void observe(ForwardObserver* observer);
 
   int64_t vocabulary() const;
+  int64_t hidden_width() const;
   const RuntimeOptions& options() const;
   /// Tokens that fit into pages no sequence holds.
   int64_t free_tokens() const;

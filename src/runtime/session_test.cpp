@@ -80,8 +80,9 @@ class SessionTest : public testing::TestWithParam<ArchCase> {
   }
 
   void expect_close(const std::vector<float>& got, const std::vector<int32_t>& tokens, double stored_eps) {
-    const auto exact = reference_logits(model_, tokens, kContext);
-    const auto tolerance = logit_tolerance(model_, tokens, kContext, stored_eps, exact);
+    const Reference reference = runtime::reference(model_, tokens, kContext);
+    const auto& exact = reference.logits;
+    const auto tolerance = float_tolerance(model_, tokens, kContext, stored_eps, reference).logits;
     const size_t vocab = exact[0].size();
     ASSERT_EQ(got.size(), tokens.size() * vocab);
     size_t decided = 0;
@@ -99,6 +100,21 @@ class SessionTest : public testing::TestWithParam<ArchCase> {
       EXPECT_EQ(static_cast<size_t>(std::max_element(row, row + static_cast<int64_t>(vocab)) - row), best);
     }
     EXPECT_GT(decided, tokens.size() / 2) << "the tolerance is too wide to mean anything";
+  }
+
+  /// Hidden states of all positions, fed in chunks of `chunk` tokens to a fresh sequence.
+  std::vector<float> feed_hidden(Runtime& runtime, const std::vector<int32_t>& tokens, size_t chunk) {
+    const SeqId sequence = runtime.open_sequence().value();
+    std::vector<float> all;
+    for (size_t i = 0; i < tokens.size(); i += chunk) {
+      const SequenceChunk part = {sequence, std::span(tokens).subspan(i, std::min(chunk, tokens.size() - i)),
+                                  LogitsWanted::kNone, HiddenWanted::kAll};
+      EXPECT_TRUE(runtime.forward({&part, 1}));
+      EXPECT_TRUE(runtime.logits(0).empty());
+      all.insert(all.end(), runtime.hidden(0).begin(), runtime.hidden(0).end());
+    }
+    runtime.close_sequence(sequence);
+    return all;
   }
 
   static bool same(std::span<const float> a, std::span<const float> b) {
@@ -207,6 +223,63 @@ TEST_P(SessionTest, ChunksAndInnerStepsDoNotChangeBits) {
     for (const int32_t step : {1, 13, 64}) {
       EXPECT_TRUE(same(whole, feed_fresh(*runtime(kv, step), tokens_, 100)))
           << kv << " max_batch_tokens " << step;
+    }
+  }
+}
+
+TEST_P(SessionTest, HiddenStatesEqualTheInterpreterInDouble) {
+  const auto made = runtime("f32");
+  const auto got = feed_hidden(*made, tokens_, 100);
+  const Reference exact = reference(model_, tokens_, kContext);
+  const Tolerance tolerance = float_tolerance(model_, tokens_, kContext, 0, exact);
+  const auto width = static_cast<size_t>(made->hidden_width());
+  ASSERT_EQ(got.size(), tokens_.size() * width);
+  for (size_t t = 0; t < tokens_.size(); ++t) {
+    double largest = 0;
+    for (size_t d = 0; d < width; ++d) {
+      ASSERT_NEAR(static_cast<double>(got[t * width + d]), exact.hidden[t][d], tolerance.hidden[t]) << t;
+      largest = std::max(largest, std::abs(exact.hidden[t][d]));
+    }
+    EXPECT_LT(tolerance.hidden[t], largest / 100) << "the tolerance is too wide to mean anything";
+  }
+}
+
+TEST_P(SessionTest, HiddenStatesDoNotDependOnChunksInnerStepsOrThreads) {
+  ThreadPool one(1);
+  for (const char* kv : kFormats) {
+    const auto whole = feed_hidden(*runtime(kv), tokens_, 100);
+    for (const size_t chunk : {1, 7, 64})
+      EXPECT_TRUE(same(whole, feed_hidden(*runtime(kv), tokens_, chunk))) << kv << " " << chunk;
+    for (const int32_t step : {1, 13, 64})
+      EXPECT_TRUE(same(whole, feed_hidden(*runtime(kv, step, &one), tokens_, 100))) << kv << " " << step;
+  }
+}
+
+/// Chunks that want logits, hidden states, both or neither in one call get what each gets alone.
+TEST_P(SessionTest, HiddenStatesAndLogitsOfOneBatchAreThoseAlone) {
+  using enum Positions;
+  constexpr Positions kWanted[][2] = {{kAll, kLast}, {kNone, kAll}, {kNone, kNone}, {kLast, kAll}};
+  for (const int32_t step : {512, 9}) {  // the second cuts chunks in their middle
+    const auto made = runtime("f16", step);
+    const auto vocab = static_cast<size_t>(made->vocabulary());
+    const auto width = static_cast<size_t>(made->hidden_width());
+    std::vector<std::vector<int32_t>> tokens;
+    std::vector<std::vector<float>> logits, hidden;
+    std::vector<SequenceChunk> batch;
+    for (size_t i = 0; i < 4; ++i) {
+      tokens.push_back(random_tokens(5 + 11 * static_cast<int64_t>(i), GetParam().options.vocab, i));
+      logits.push_back(feed_fresh(*made, tokens[i], 100));
+      hidden.push_back(feed_hidden(*made, tokens[i], 100));
+    }
+    for (size_t i = 0; i < 4; ++i)
+      batch.push_back({made->open_sequence().value(), tokens[i], kWanted[i][0], kWanted[i][1]});
+    ASSERT_TRUE(made->forward(batch));
+    const auto wanted = [](Positions which, const std::vector<float>& all, size_t row) {
+      return std::span(all).last(which == kNone ? 0 : (which == kLast ? row : all.size()));
+    };
+    for (size_t i = 0; i < 4; ++i) {
+      EXPECT_TRUE(same(made->logits(i), wanted(kWanted[i][0], logits[i], vocab))) << i;
+      EXPECT_TRUE(same(made->hidden(i), wanted(kWanted[i][1], hidden[i], width))) << i;
     }
   }
 }
@@ -382,8 +455,9 @@ TEST(Windows, PagesThatWereForgottenAreNotMissed) {
       Runtime::create(*model.model, pool, {.context_tokens = 640, .max_sequences = 1, .kv_format = "f32"})
           .value();
   const SeqId sequence = runtime->open_sequence().value();
-  const auto exact = reference_logits(model, tokens, 640);
-  const auto tolerance = logit_tolerance(model, tokens, 640, 0, exact);
+  const Reference reference = runtime::reference(model, tokens, 640);
+  const auto& exact = reference.logits;
+  const auto tolerance = float_tolerance(model, tokens, 640, 0, reference).logits;
   for (int64_t done = 0; done < kTokens; done += 50) {
     const SequenceChunk chunk = {sequence, std::span(tokens).subspan(static_cast<size_t>(done), 50),
                                  LogitsWanted::kLast};

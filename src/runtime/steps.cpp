@@ -22,7 +22,8 @@ void MultiplyStep::run(Frame& frame) const {
     products[i] = {outs_[i].weights, frame.at(outs_[i].to), outs_[i].weights->rows()};
   }
   if (frame.observer) {
-    for (size_t i = 0; i < count_; ++i) frame.observer->product(*outs_[i].weights, frame.at(from_), frame.rows);
+    for (size_t i = 0; i < count_; ++i)
+      frame.observer->product(*outs_[i].weights, frame.at(from_), frame.rows);
   }
   kernels::multiply({products.data(), count_}, frame.at(from_), frame.rows, frame.matmul, *frame.pool,
                     frame.priority);
@@ -61,19 +62,17 @@ void ActivateStep::run(Frame& frame) const {
   });
 }
 
+void keep_rows(float* data, int64_t width, std::span<const int64_t> rows) {
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const int64_t row = rows[i];  // ascending, so row >= i: nothing is overwritten before it is read
+    if (row != static_cast<int64_t>(i))
+      std::copy(data + row * width, data + (row + 1) * width, data + static_cast<int64_t>(i) * width);
+  }
+}
+
 void NarrowStep::run(Frame& frame) const {
-  auto keep = [&](Slot slot, int64_t width) {
-    float* data = frame.at(slot);
-    for (size_t i = 0; i < frame.output_rows.size(); ++i) {
-      const int64_t row =
-          frame.output_rows[i];  // ascending, so row >= i: nothing is overwritten before it is read
-      if (row != static_cast<int64_t>(i)) {
-        std::copy(data + row * width, data + (row + 1) * width, data + static_cast<int64_t>(i) * width);
-      }
-    }
-  };
-  keep(Slot::kResidual, dim_);
-  keep(Slot::kMixed, mixed_width_);
+  keep_rows(frame.at(Slot::kResidual), dim_, frame.output_rows);
+  keep_rows(frame.at(Slot::kMixed), mixed_width_, frame.output_rows);
   frame.rows = static_cast<int64_t>(frame.output_rows.size());
 }
 

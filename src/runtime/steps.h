@@ -64,6 +64,9 @@ class ActivateStep final : public Step {
   std::span<const float> up_bias_;
 };
 
+/// Moves the named rows (ascending) of (rows, width) to the front.
+void keep_rows(float* data, int64_t width, std::span<const int64_t> rows);
+
 /// Keeps only the output rows of the residual and of `mixed`: after the last mixer nothing else is needed.
 class NarrowStep final : public Step {
  public:

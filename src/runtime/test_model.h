@@ -51,17 +51,24 @@ struct Disturbance {
   uint64_t seed = 0;
 };
 
-/// The forward pass as model/spec.h words it, contiguous and in double: logits of every position (tokens x
-/// vocab).
-std::vector<std::vector<double>> reference_logits(const TestModel& model, const std::vector<int32_t>& tokens,
-                                                  int64_t context, const Disturbance& disturbance = {});
+/// Of every position: logits (tokens x vocab), and the hidden states they are made from (tokens x dim).
+struct Reference {
+  std::vector<std::vector<double>> logits;
+  std::vector<std::vector<double>> hidden;
+};
+/// The forward pass as model/spec.h words it, contiguous and in double.
+Reference reference(const TestModel& model, const std::vector<int32_t>& tokens, int64_t context,
+                    const Disturbance& disturbance = {});
 
-/// For each position how far float rounding may move its logits: 16 times the largest deviation seen in 4
+/// For each position how far float rounding may move its outputs: 16 times the largest deviation seen in 4
 /// runs of the interpreter with every operation disturbed by up to 2^-23 (stored keys and values by
 /// `stored_eps`).
-std::vector<double> logit_tolerance(const TestModel& model, const std::vector<int32_t>& tokens,
-                                    int64_t context, double stored_eps,
-                                    const std::vector<std::vector<double>>& exact);
+struct Tolerance {
+  std::vector<double> logits;
+  std::vector<double> hidden;
+};
+Tolerance float_tolerance(const TestModel& model, const std::vector<int32_t>& tokens, int64_t context,
+                          double stored_eps, const Reference& exact);
 
 std::vector<int32_t> random_tokens(int64_t n, int64_t vocab, uint64_t seed);
 

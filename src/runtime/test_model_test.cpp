@@ -40,7 +40,7 @@ class Interpreter {
     }
   }
 
-  std::vector<Row> run(const std::vector<int32_t>& tokens) {
+  Reference run(const std::vector<int32_t>& tokens) {
     const Slab embedding = global(model::Global::kEmbedding);
     std::vector<Row> x;
     for (const int32_t token : tokens) {
@@ -54,15 +54,16 @@ class Interpreter {
     for (size_t i = 0; i < spec_.layers.size(); ++i) layer(static_cast<int64_t>(i), x);
     Slab output = global(model::Global::kOutput);
     if (!output.data) output = embedding;
-    std::vector<Row> logits;
+    Reference out;
     for (const Row& row : x) {
-      Row y = multiply(output, norm(row, global(model::Global::kOutputNorm)));
+      out.hidden.push_back(norm(row, global(model::Global::kOutputNorm)));
+      Row y = multiply(output, out.hidden.back());
       if (spec_.final_softcap > 0) {
         for (double& v : y) v = cap(v, spec_.final_softcap);
       }
-      logits.push_back(y);
+      out.logits.push_back(y);
     }
-    return logits;
+    return out;
   }
 
  private:
@@ -308,21 +309,22 @@ TestModel make_test_model(const TestModelOptions& options, ThreadPool& pool) {
   return made;
 }
 
-std::vector<std::vector<double>> reference_logits(const TestModel& model, const std::vector<int32_t>& tokens,
-                                                  int64_t context, const Disturbance& disturbance) {
+Reference reference(const TestModel& model, const std::vector<int32_t>& tokens, int64_t context,
+                    const Disturbance& disturbance) {
   return Interpreter(model, context, disturbance).run(tokens);
 }
 
-std::vector<double> logit_tolerance(const TestModel& model, const std::vector<int32_t>& tokens,
-                                    int64_t context, double stored_eps,
-                                    const std::vector<std::vector<double>>& exact) {
-  std::vector<double> tolerance(tokens.size(), 0.0);
+Tolerance float_tolerance(const TestModel& model, const std::vector<int32_t>& tokens, int64_t context,
+                          double stored_eps, const Reference& exact) {
+  Tolerance tolerance{std::vector<double>(tokens.size()), std::vector<double>(tokens.size())};
   for (uint64_t seed = 1; seed <= 4; ++seed) {
-    const auto moved = reference_logits(model, tokens, context, {0x1p-23, stored_eps, seed});
+    const Reference moved = reference(model, tokens, context, {0x1p-23, stored_eps, seed});
     for (size_t t = 0; t < tokens.size(); ++t) {
-      for (size_t i = 0; i < exact[t].size(); ++i) {
-        tolerance[t] = std::max(tolerance[t], 16 * std::abs(moved[t][i] - exact[t][i]));
-      }
+      auto widen = [](double& bound, const Row& a, const Row& b) {
+        for (size_t i = 0; i < a.size(); ++i) bound = std::max(bound, 16 * std::abs(a[i] - b[i]));
+      };
+      widen(tolerance.logits[t], moved.logits[t], exact.logits[t]);
+      widen(tolerance.hidden[t], moved.hidden[t], exact.hidden[t]);
     }
   }
   return tolerance;

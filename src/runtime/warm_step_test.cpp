@@ -153,8 +153,9 @@ void expect_no_allocation(const char* kv_format) {
     const SequenceChunk prompts[] = {{a, std::span(tokens).first(30)}, {b, std::span(tokens).first(50)}};
     ASSERT_TRUE(runtime->forward(prompts));
     auto step = [&](size_t i) {
-      const SequenceChunk next[] = {{a, std::span(tokens).subspan(i, 1)},
-                                    {b, std::span(tokens).subspan(i + 1, 1)}};
+      const SequenceChunk next[] = {
+          {a, std::span(tokens).subspan(i, 1), LogitsWanted::kLast, HiddenWanted::kAll},
+          {b, std::span(tokens).subspan(i + 1, 1)}};
       return runtime->forward(next).ok();
     };
     ASSERT_TRUE(step(0));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <random>
 #include <utility>
 
@@ -34,26 +35,37 @@ AnswerSession::AnswerSession(wire::Protocol protocol, wire::GenerationRequest re
   record_.model = request_.model;
 }
 
-void AnswerSession::refuse(const Error& error) {
-  const std::lock_guard lock(mutex_);
-  give_up(error);
-}
-
 void AnswerSession::start(std::shared_ptr<HostedModel> model, double load_s) {
   model_ = std::move(model);
-  record_.model = model_->info().id;
-  if (responder_->gone()) return refuse(fail(ErrorCode::kCancelled, "the client has gone"));
-  for (auto& asked : request_.prompts) {
-    if (!asked.chat_json.empty())
-      asked.chat_json =
-          wire::prepare_chat(std::move(asked.chat_json), model_->format(), model_->info().chat_template);
+  Status begun;
+  try {
+    begun = begin(load_s);
+  } catch (const std::exception& error) {  // no memory
+    begun = fail(ErrorCode::kInternal, "the request failed: ", error.what());
   }
-  if (const Status ready = prepare(load_s); !ready) return refuse(ready.error());
+  const std::lock_guard lock(mutex_);
+  if (!begun) give_up(begun.error());
+  --outstanding_;
+  settle();
+}
+
+Status AnswerSession::begin(double load_s) {
+  record_.model = model_->info().id;
+  if (responder_->gone()) return fail(ErrorCode::kCancelled, "the client has gone");
+  const int64_t asked = static_cast<int64_t>(request_.prompts.size()) * request_.n;
+  if (asked > model_->most_answers()) {
+    return fail(ErrorCode::kUsage, request_.n > 1 ? "n" : "prompt", ": asks for ", asked,
+                " answers at once, but there is never room for more than ", model_->most_answers());
+  }
+  for (auto& one : request_.prompts) {
+    if (!one.chat_json.empty())
+      one.chat_json =
+          wire::prepare_chat(std::move(one.chat_json), model_->format(), model_->info().chat_template);
+  }
+  HEARTH_RETURN_IF_ERROR(prepare(load_s));
   std::vector<engine::CompletionRequest> prompts;
   for (size_t p = 0; p < request_.prompts.size(); ++p) {
-    auto one = prompt(p);
-    if (!one) return refuse(one.error());
-    prompts.push_back(std::move(one).value());
+    HEARTH_ASSIGN(prompts.emplace_back(), prompt(p));
   }
   responder_->on_gone([self = weak_from_this()] {  // weak: a slow reader must not keep a model in memory
     if (const auto session = self.lock()) {
@@ -61,7 +73,7 @@ void AnswerSession::start(std::shared_ptr<HostedModel> model, double load_s) {
       session->model_->wake();
     }
   });
-  submit_all(std::move(prompts));
+  return submit_all(std::move(prompts));
 }
 
 /// The encoder, and a parser for every answer.
@@ -122,7 +134,8 @@ Result<engine::CompletionRequest> AnswerSession::prompt(size_t index) const {
   return out;
 }
 
-void AnswerSession::submit_all(std::vector<engine::CompletionRequest> prompts) {
+Status AnswerSession::submit_all(std::vector<engine::CompletionRequest> prompts) {
+  prompt_tokens_.resize(prompts.size());
   int32_t choice = 0;
   for (const engine::CompletionRequest& asked : prompts) {
     for (int32_t k = 0; k < request_.n; ++k, ++choice) {
@@ -130,19 +143,39 @@ void AnswerSession::submit_all(std::vector<engine::CompletionRequest> prompts) {
       submission.request = asked;
       if (asked.sampling.seed != 0) submission.request.sampling.seed += static_cast<uint64_t>(k);
       submission.client = client_;
+      submission.priority = -request_.priority;  // there, larger goes first
       submission.on_text = [self = shared_from_this(), choice](std::string_view text, auto tokens) {
         return self->on_text(choice, text, tokens);
       };
       submission.on_done = [self = shared_from_this(), choice](Result<engine::Completion> result) {
         self->on_done(choice, std::move(result));
       };
-      if (const Status accepted = model_->submit(std::move(submission)); !accepted) {
+      if (const Status accepted = submit(std::move(submission)); !accepted) {
         cancel_ = true;
         model_->wake();
-        return refuse(accepted.error());
+        return accepted;
       }
     }
   }
+  return {};
+}
+
+Status AnswerSession::submit(engine::Submission submission) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++outstanding_;
+  }
+  Status accepted;
+  try {
+    accepted = model_->submit(std::move(submission));
+  } catch (const std::exception& error) {
+    accepted = fail(ErrorCode::kInternal, "the request failed: ", error.what());
+  }
+  if (!accepted) {
+    const std::lock_guard lock(mutex_);
+    --outstanding_;
+  }
+  return accepted;
 }
 
 /// A raw prompt's answer is text as it stands.
@@ -165,28 +198,49 @@ bool AnswerSession::on_text(int32_t choice, std::string_view text,
 
 void AnswerSession::on_done(int32_t choice, Result<engine::Completion> result) {
   const std::lock_guard lock(mutex_);
-  if (closed_) return;
+  --outstanding_;
+  account(choice, result);
+  try {
+    if (!closed_) take_in(choice, std::move(result));
+  } catch (const std::exception& error) {
+    give_up(fail(ErrorCode::kInternal, "the answer failed: ", error.what()));
+  }
+  settle();
+}
+
+/// Also for answers whose client has gone.
+void AnswerSession::account(int32_t choice, const Result<engine::Completion>& result) {
+  if (!result) {
+    record_.generated_tokens += static_cast<int64_t>(choices_[static_cast<size_t>(choice)].tokens_seen);
+    return;
+  }
+  const engine::Usage& usage = result->usage;
+  int64_t& read = prompt_tokens_[static_cast<size_t>(choice / request_.n)];
+  record_.prompt_tokens += std::max<int64_t>(0, usage.prompt_tokens - read);
+  read = std::max(read, usage.prompt_tokens);
+  if (choice % request_.n == 0) record_.cached_tokens += usage.cached_tokens;
+  record_.generated_tokens += usage.generated_tokens;
+  record_.cancelled = record_.cancelled || result->finish == engine::FinishReason::kCancelled;
+}
+
+/// The end of one answer, and with the last one that of the response.
+void AnswerSession::take_in(int32_t choice, Result<engine::Completion> result) {
   if (!result) return give_up(result.error());
   Choice& one = choices_[static_cast<size_t>(choice)];
   one.over = true;
-  const engine::Usage& usage = result->usage;
-  record_.prompt_tokens += usage.prompt_tokens;
-  record_.cached_tokens += usage.cached_tokens;
-  record_.generated_tokens += usage.generated_tokens;
-  record_.cancelled = record_.cancelled || result->finish == engine::FinishReason::kCancelled;
   const auto rest = std::span(result->tokens).subspan(std::min(one.tokens_seen, result->tokens.size()));
   send(encoder_->push(choice, one.parser ? one.parser->finish() : std::vector<wire::AnswerEvent>(), rest) +
-       encoder_->end(choice, result->finish, usage));
+       encoder_->end(choice, result->finish, result->usage));
   if (!std::all_of(choices_.begin(), choices_.end(), [](const Choice& c) { return c.over; })) return;
   if (record_.cancelled && !responder_->gone())
-    return give_up(fail(ErrorCode::kBusy, "the server is shutting down"));
+    return give_up(fail(ErrorCode::kUnavailable, "the server is shutting down"));
   if (request_.stream) {
     send(encoder_->finish());
     responder_->finish();
   } else {
     responder_->respond(200, {{"Content-Type", std::string(encoder_->content_type())}}, encoder_->finish());
   }
-  close();
+  closed_ = true;
 }
 
 void AnswerSession::send(std::string bytes) {
@@ -216,12 +270,12 @@ void AnswerSession::give_up(const Error& error) {
     if (body.status == 429 || body.status == 503) headers.emplace_back("Retry-After", "1");
     responder_->respond(body.status, std::move(headers), body.json);
   }
-  close();
+  closed_ = true;
 }
 
-void AnswerSession::close() {
-  closed_ = true;
-  if (on_over_) on_over_(record_);
+void AnswerSession::settle() {
+  if (!closed_ || outstanding_ > 0 || !on_over_) return;
+  std::exchange(on_over_, nullptr)(record_);
 }
 
 }  // namespace hearth::serve

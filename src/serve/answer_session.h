@@ -19,7 +19,9 @@
 
 namespace hearth::serve {
 
-/// Told once, when a request is over: for the access log, limits and counts.
+/// Told once, when a request and all its answers are over: for the access log, limits and counts. Tokens are
+/// those that were really read and written, also where nobody waits for them any more; a prompt counts once,
+/// however many answers it got.
 struct AnswerRecord {
   int status = 200;
   std::string model;
@@ -38,8 +40,6 @@ class AnswerSession : public std::enable_shared_from_this<AnswerSession> {
 
   /// Submits all answers; returns at once. `load_s`: how long the request waited for its model.
   void start(std::shared_ptr<HostedModel> model, double load_s);
-  /// Instead of start().
-  void refuse(const Error& error);
 
  private:
   struct Choice {
@@ -48,15 +48,19 @@ class AnswerSession : public std::enable_shared_from_this<AnswerSession> {
     bool over = false;
   };
 
+  Status begin(double load_s);
   Status prepare(double load_s);
   Result<engine::CompletionRequest> prompt(size_t index) const;
-  void submit_all(std::vector<engine::CompletionRequest> prompts);
+  Status submit_all(std::vector<engine::CompletionRequest> prompts);
+  Status submit(engine::Submission submission);
   bool on_text(int32_t choice, std::string_view text, std::span<const engine::TokenSignal> tokens);
   void on_done(int32_t choice, Result<engine::Completion> result);
+  void account(int32_t choice, const Result<engine::Completion>& result);
+  void take_in(int32_t choice, Result<engine::Completion> result);
   static std::vector<wire::AnswerEvent> take_apart(Choice& choice, std::string_view text);
   void send(std::string bytes);
   void give_up(const Error& error);
-  void close();
+  void settle();
 
   wire::Protocol protocol_;
   wire::GenerationRequest request_;
@@ -71,7 +75,9 @@ class AnswerSession : public std::enable_shared_from_this<AnswerSession> {
   std::vector<Choice> choices_;
   std::string unsent_;  // of before the first byte
   bool begun_ = false;
-  bool closed_ = false;
+  bool closed_ = false;                 // nothing more goes to the client
+  int64_t outstanding_ = 1;             // answers that the model has not ended, and start() itself
+  std::vector<int64_t> prompt_tokens_;  // read, of each prompt
   AnswerRecord record_;
 };
 

@@ -63,7 +63,7 @@ Admission ApiKeys::admit(std::string_view authorization, std::string_view peer, 
   if (!bearer || !found) {
     return {401, "", bearer ? "unknown API key" : "an API key is needed: Authorization: Bearer KEY", 0};
   }
-  Admission out{200, found->key.name, "", 0};
+  Admission out{200, found->key.name, "", 0, found->key.priority};
   if (!counts) return out;
   const auto check = [&](Bucket& bucket, int64_t per_minute, double least, const char* what) {
     if (per_minute == 0 || out.status != 200) return;

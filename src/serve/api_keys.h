@@ -21,11 +21,14 @@ KeyHash hash_key(std::string_view key);
 /// 64 hexadecimal digits. Errors: kUsage.
 Result<KeyHash> parse_key_hash(std::string_view hex);
 
+inline constexpr int32_t kMostUrgent = -100;  // of the priorities that requests may have
+
 struct ApiKey {
   std::string name;  // in logs and limits; never the key
   KeyHash hash{};
   int64_t requests_per_minute = 0;  // 0: no limit
   int64_t tokens_per_minute = 0;    // read and written
+  int32_t priority = 0;             // requests are at most so urgent; less comes first
 };
 
 /// What came of a request's credentials.
@@ -34,6 +37,7 @@ struct Admission {
   std::string client;   // whose request it is
   std::string message;  // why not
   double retry_after_s = 0;
+  int32_t most_urgent = kMostUrgent;  // ApiKey::priority
 };
 
 /// Thread-safe.

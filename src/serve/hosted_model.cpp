@@ -4,10 +4,17 @@
 #include <thread>
 #include <utility>
 
+#include "engine/pooling.h"
+#include "engine/prompt.h"
+
 namespace hearth::serve {
 
 HostedModel::HostedModel(wire::ModelInfo info)
     : info_(std::move(info)), format_(&wire::detect_answer_format(info_.chat_template)) {}
+
+Result<std::vector<int32_t>> HostedModel::embedding_ids(const engine::CompletionRequest& /*request*/) const {
+  return fail(ErrorCode::kUnsupported, info_.id, " makes no embeddings; name another model");
+}
 
 namespace {
 
@@ -40,6 +47,7 @@ class ScheduledModel : public HostedModel {
     if (archive_thread_.joinable()) archive_thread_.join();
   }
   engine::SchedulerStats stats() const override { return scheduler_->stats(); }
+  int64_t most_answers() const override { return scheduler_->most_answers(); }
 
   runtime::SamplingParams sampling_defaults() const override { return model_->sampling_defaults(); }
   Result<std::string> render_chat(const std::string& chat_json) const override {
@@ -49,6 +57,10 @@ class ScheduledModel : public HostedModel {
                                         bool parse_special) const override {
     if (!model_->tokenizer()) return fail(ErrorCode::kUnsupported, info().id, " has no tokenizer");
     return model_->tokenizer()->encode(text, {.add_special = add_special, .parse_special = parse_special});
+  }
+  Result<std::vector<int32_t>> embedding_ids(const engine::CompletionRequest& request) const override {
+    HEARTH_RETURN_IF_ERROR(engine::pooling_of(model_->model()));
+    return engine::prompt_ids(*model_, request);
   }
   std::string token_text(int32_t id) const override {
     return model_->tokenizer() ? model_->tokenizer()->piece(id, false) : "";
@@ -90,6 +102,7 @@ Result<std::unique_ptr<HostedModel>> host_local_model(std::unique_ptr<engine::Lo
     info.architecture = **name;
   info.context_tokens = model->context_tokens();
   info.embedding_length = model->model().spec().hp.dim;
+  info.embedding = metadata.contains(concat(info.architecture, ".pooling_type"));
   info.loaded = true;
   const wire::AnswerFormat& format = wire::detect_answer_format(info.chat_template);
   info.tools = info.chat && format.syntax != wire::CallSyntax::kNone;

@@ -28,12 +28,17 @@ class HostedModel {
   /// Ends the thread: with `finish` when all answers are given, else at once.
   virtual void stop(bool finish) = 0;
   virtual engine::SchedulerStats stats() const = 0;
+  /// Answers that can be here at a time, running and waiting.
+  virtual int64_t most_answers() const = 0;
 
   virtual runtime::SamplingParams sampling_defaults() const = 0;
   /// What `chat_json` becomes before the model reads it.
   virtual Result<std::string> render_chat(const std::string& chat_json) const = 0;
   virtual Result<std::vector<int32_t>> tokenize(const std::string& text, bool add_special,
                                                 bool parse_special) const = 0;
+  /// What the embedding of a raw prompt is made from: at least one id, at most the context. Errors: as
+  /// engine::prompt_ids; kUnsupported where the model makes no embeddings.
+  virtual Result<std::vector<int32_t>> embedding_ids(const engine::CompletionRequest& request) const;
   /// Text of one token, "" for control tokens.
   virtual std::string token_text(int32_t id) const = 0;
   virtual std::string detokenize(std::span<const int32_t> ids) const = 0;

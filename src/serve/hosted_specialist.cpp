@@ -1,8 +1,12 @@
-// The specialist in the box behind the same door as other models: a queue, and a thread that takes from it.
+// The specialist in the box behind the same door as other models: a bounded queue, and a thread that takes
+// from it by priority, then from the client that has had least, then by age.
 #include <algorithm>
 #include <condition_variable>
-#include <deque>
+#include <exception>
+#include <list>
+#include <map>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -41,18 +45,26 @@ class HostedSpecialist : public HostedModel {
     HEARTH_ASSIGN(submission.request.prompt, household_request(submission.request));
     submission.request.chat_json.clear();
     const std::lock_guard lock(mutex_);
-    if (stopping_) return fail(ErrorCode::kBusy, "the model is being unloaded; try again later");
-    if (static_cast<int32_t>(queue_.size()) >= max_waiting_) {
+    if (stopping_) return fail(ErrorCode::kUnavailable, "the model is being unloaded; try again later");
+    const int64_t here = static_cast<int64_t>(queue_.size()) + stats_.running;
+    if (here >= most_answers()) {
       ++stats_.refused;
-      return fail(ErrorCode::kBusy, queue_.size(),
-                  " answers are waiting already, which is the limit; try again later");
+      return fail(ErrorCode::kBusy, here,
+                  " answers are asked for already, which is the limit; try again later");
     }
     ++stats_.accepted;
+    int64_t least = served_.empty() ? 0 : served_.begin()->second;
+    for (const auto& [client, count] : served_) least = std::min(least, count);
+    served_.try_emplace(submission.client, least);  // who comes has no claim on what others had before
     queue_.push_back({std::move(submission), now_s()});
     wake_.notify_one();
     return {};
   }
-  void wake() override {}
+  void wake() override {
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+    wake_.notify_one();
+  }
   void stop(bool finish) override {
     {
       const std::lock_guard lock(mutex_);
@@ -68,6 +80,7 @@ class HostedSpecialist : public HostedModel {
     out.waiting = static_cast<int64_t>(queue_.size());
     return out;
   }
+  int64_t most_answers() const override { return int64_t{max_waiting_} + 1; }
 
   runtime::SamplingParams sampling_defaults() const override { return runtime::SamplingParams::greedy(); }
   Result<std::string> render_chat(const std::string& chat_json) const override {
@@ -92,31 +105,82 @@ class HostedSpecialist : public HostedModel {
     double since_s = 0;
   };
 
+  using Queue = std::list<Waiting>;
+
+  static bool is_cancelled(const Waiting& waiting) {
+    const std::atomic<bool>* cancel = waiting.submission.request.cancel;
+    return cancel && cancel->load();
+  }
+
   void run() {
     while (true) {
       std::unique_lock lock(mutex_);
-      wake_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
-      if (queue_.empty()) return;
-      Waiting next = std::move(queue_.front());
-      queue_.pop_front();
-      const bool drop = dropping_;
-      stats_.running = 1;
-      stats_.queue_s.add(now_s() - next.since_s);
+      wake_.wait(lock, [&] { return stopping_ || woken_ || !queue_.empty(); });
+      woken_ = false;
+      Queue ended = take_cancelled();
+      const bool drop = !ended.empty();
+      if (!drop && !queue_.empty()) {
+        take_next(ended);
+        stats_.running = 1;
+        stats_.queue_s.add(now_s() - ended.front().since_s);
+      }
+      if (ended.empty() && stopping_) return;
       lock.unlock();
-      answer(next, drop);
+      for (Waiting& one : ended) end(one, drop ? cancelled() : answer(one.submission));
     }
   }
 
-  void answer(Waiting& waiting, bool drop) {
-    engine::Submission& asked = waiting.submission;
-    const bool gone = drop || (asked.request.cancel && asked.request.cancel->load());
+  /// Those whose client has gone, or all where nothing is to be answered any more: their places are free.
+  Queue take_cancelled() {
+    Queue out;
+    for (auto it = queue_.begin(); it != queue_.end();) {
+      const auto next = std::next(it);
+      if (dropping_ || is_cancelled(*it)) out.splice(out.end(), queue_, it);
+      it = next;
+    }
+    for (const Waiting& one : out) forget(one.submission.client);
+    return out;
+  }
+
+  /// Clients without anything in the queue are forgotten.
+  void forget(const std::string& client) {
+    const bool waits = std::any_of(queue_.begin(), queue_.end(),
+                                   [&](const Waiting& other) { return other.submission.client == client; });
+    if (!waits) served_.erase(client);
+  }
+
+  void take_next(Queue& out) {
+    const auto next = std::min_element(queue_.begin(), queue_.end(), [&](const auto& a, const auto& b) {
+      if (a.submission.priority != b.submission.priority)
+        return a.submission.priority > b.submission.priority;
+      return served_[a.submission.client] < served_[b.submission.client];
+    });
+    out.splice(out.end(), queue_, next);
+    const std::string& client = out.front().submission.client;
+    ++served_[client];
+    forget(client);
+  }
+
+  static engine::Completion cancelled() {
     engine::Completion none;
     none.finish = engine::FinishReason::kCancelled;
-    Result<engine::Completion> result = std::move(none);
-    if (!gone) result = specialist_->complete(asked.request, {});
-    if (result && !gone && asked.on_text) asked.on_text(result->text, result->tokens);
+    return none;
+  }
+
+  Result<engine::Completion> answer(engine::Submission& asked) {
+    try {  // one answer for which memory runs out must not end the others
+      auto result = specialist_->complete(asked.request, {});
+      if (result && asked.on_text && !asked.on_text(result->text, result->tokens))
+        result->finish = engine::FinishReason::kCancelled;
+      return result;
+    } catch (const std::exception& error) {
+      return fail(ErrorCode::kInternal, "an answer failed: ", error.what());
+    }
+  }
+
+  void end(Waiting& waiting, Result<engine::Completion> result) {
     record(result, now_s() - waiting.since_s);
-    if (asked.on_done) asked.on_done(std::move(result));
+    if (waiting.submission.on_done) waiting.submission.on_done(std::move(result));
   }
 
   void record(const Result<engine::Completion>& result, double seconds) {
@@ -141,7 +205,9 @@ class HostedSpecialist : public HostedModel {
   int32_t max_waiting_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Waiting> queue_;
+  Queue queue_;
+  std::map<std::string, int64_t> served_;  // answers taken of each client that waits
+  bool woken_ = false;
   bool stopping_ = false;
   bool dropping_ = false;
   engine::SchedulerStats stats_;

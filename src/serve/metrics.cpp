@@ -2,7 +2,11 @@
 #include "serve/metrics.h"
 
 #include <charconv>
-#include <functional>
+#include <initializer_list>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
 
 namespace hearth::serve {
 namespace {
@@ -141,11 +145,10 @@ void histograms(std::string& out, std::initializer_list<std::string_view> names,
 
 }  // namespace
 
-std::string prometheus_text(std::span<const std::shared_ptr<HostedModel>> models,
-                            const ServerCounts& counts) {
+std::string prometheus_text(const std::map<std::string, SchedulerStats>& models, const ServerCounts& counts) {
   std::vector<ModelStats> all;
-  for (const auto& model : models)
-    all.push_back({concat("model_name=\"", escaped(model->info().id), "\""), model->stats()});
+  for (const auto& [name, stats] : models)
+    all.push_back({concat("model_name=\"", escaped(name), "\""), stats});
   std::string out;
   for (const Row& row : kRows) {
     head(out, row.name, row.type, row.help);

@@ -2,11 +2,11 @@
 // dashboards for vLLM and llama.cpp ask for. Must not know connections.
 #pragma once
 
-#include <memory>
-#include <span>
+#include <cstdint>
+#include <map>
 #include <string>
 
-#include "serve/hosted_model.h"
+#include "engine/stats.h"
 
 namespace hearth::serve {
 
@@ -18,6 +18,8 @@ struct ServerCounts {
   int64_t resident_bytes = 0;
 };
 
-std::string prometheus_text(std::span<const std::shared_ptr<HostedModel>> models, const ServerCounts& counts);
+/// `models` by name.
+std::string prometheus_text(const std::map<std::string, engine::SchedulerStats>& models,
+                            const ServerCounts& counts);
 
 }  // namespace hearth::serve

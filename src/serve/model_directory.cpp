@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <new>
 #include <utility>
 
 #include "base/clock.h"
@@ -19,6 +20,8 @@ constexpr size_t kMostWanted = 256;
 Result<std::unique_ptr<HostedModel>> load_safely(ModelSource& source, const std::string& name) {
   try {
     return source.load(name);
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorCode::kNoMemory, name, ": there is no memory to load it");
   } catch (const std::exception& error) {
     return fail(ErrorCode::kInternal, name, ": loading failed: ", error.what());
   }
@@ -54,7 +57,7 @@ void ModelDirectory::with_model(const std::string& name, ModelCallback callback)
   std::unique_lock lock(mutex_);
   if (stopping_) {
     lock.unlock();
-    return callback(fail(ErrorCode::kBusy, "the server is shutting down"), 0);
+    return callback(fail(ErrorCode::kUnavailable, "the server is shutting down"), 0);
   }
   if (const auto it = slots_.find(*full); it != slots_.end()) {
     it->second.used_s = now_s();
@@ -94,6 +97,33 @@ std::vector<std::shared_ptr<HostedModel>> ModelDirectory::all_loaded() {
   return out;
 }
 
+bool ModelDirectory::any_loaded() {
+  const std::lock_guard lock(mutex_);
+  return !slots_.empty();
+}
+
+std::map<std::string, engine::SchedulerStats> ModelDirectory::stats() {
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, engine::SchedulerStats> out;
+  for (const auto& [name, slot] : slots_) out[name] = slot.model->stats();
+  for (const auto& model : leaving_) out[model->info().id] = model->stats();
+  for (const auto& [name, past] : past_) out[name].add_past(past);
+  return out;
+}
+
+/// Unloads models that are in leaving_ (so that their counts are seen all the time).
+void ModelDirectory::end_leaving() {
+  std::vector<std::shared_ptr<HostedModel>> gone;
+  {
+    const std::lock_guard lock(mutex_);
+    gone = leaving_;
+  }
+  for (const auto& model : gone) model->stop(true);
+  const std::lock_guard lock(mutex_);
+  for (const auto& model : gone) past_[model->info().id].add_past(model->stats());
+  leaving_.clear();
+}
+
 std::vector<wire::ModelInfo> ModelDirectory::list() {
   std::vector<wire::ModelInfo> out = source_->list();
   const std::lock_guard lock(mutex_);
@@ -115,9 +145,9 @@ void ModelDirectory::stop(bool finish) {
     dropped.swap(wanted_);
     wake_.notify_all();
   }
-  if (loader_.joinable()) loader_.join();
   for (const Wanted& wanted : dropped)
-    call_back(wanted.callback, fail(ErrorCode::kBusy, "the server is shutting down"), 0);
+    call_back(wanted.callback, fail(ErrorCode::kUnavailable, "the server is shutting down"), 0);
+  if (loader_.joinable()) loader_.join();  // what it loads now takes its time
   for (const auto& model : all_loaded()) model->stop(finish);
 }
 
@@ -149,7 +179,7 @@ void ModelDirectory::load(const std::string& name) {
       }
     }
     loaded = load_safely(*source_, name);
-    if (loaded || loaded.error().code != ErrorCode::kTooLarge) break;
+    if (loaded || loaded.error().code != ErrorCode::kNoMemory) break;
     std::unique_lock lock(mutex_);
     if (!give_up_longest_unused(lock)) break;
   }
@@ -183,7 +213,6 @@ void ModelDirectory::load(const std::string& name) {
 }
 
 void ModelDirectory::give_up_expired() {
-  std::vector<std::shared_ptr<HostedModel>> gone;
   {
     const std::lock_guard lock(mutex_);
     for (auto it = slots_.begin(); it != slots_.end();) {
@@ -193,14 +222,14 @@ void ModelDirectory::give_up_expired() {
       if (!used && slot.keep_alive_s >= 0 && now_s() - slot.used_s > slot.keep_alive_s) {
         log_line(LogLevel::kInfo,
                  concat("unloading ", it->first, ": not used for ", slot.keep_alive_s, " s"));
-        gone.push_back(slot.model);
+        leaving_.push_back(slot.model);
         it = slots_.erase(it);
       } else {
         ++it;
       }
     }
   }
-  for (const auto& model : gone) model->stop(true);
+  end_leaving();
 }
 
 /// Drops the lock while the model ends. False when all are at work.
@@ -212,10 +241,10 @@ bool ModelDirectory::give_up_longest_unused(std::unique_lock<std::mutex>& lock) 
   }
   if (oldest == slots_.end()) return false;
   log_line(LogLevel::kInfo, concat("unloading ", oldest->first, " to make room"));
-  const std::shared_ptr<HostedModel> model = oldest->second.model;
+  leaving_.push_back(oldest->second.model);
   slots_.erase(oldest);
   lock.unlock();
-  model->stop(true);
+  end_leaving();
   return true;
 }
 

@@ -25,7 +25,7 @@ class ModelSource {
   virtual std::vector<wire::ModelInfo> list() = 0;
   /// The full name of what a client calls `name`. Errors: kNotFound.
   virtual Result<std::string> resolve(const std::string& name) = 0;
-  /// Takes its time. kTooLarge when memory does not do: the directory then makes room and asks again.
+  /// Takes its time. kNoMemory when memory does not do: the directory then makes room and asks again.
   virtual Result<std::unique_ptr<HostedModel>> load(const std::string& full_name) = 0;
 };
 
@@ -42,7 +42,7 @@ class ModelDirectory {
   ~ModelDirectory();
 
   /// Calls back with the model: here and now when it is loaded, else later on the loading thread, which must
-  /// not be held up. Errors: kNotFound, kTooLarge and those of loading; kBusy after stop().
+  /// not be held up. Errors: kNotFound, kNoMemory and those of loading; kBusy; kUnavailable after stop().
   void with_model(const std::string& name, ModelCallback callback);
   /// The model if it is loaded; nullptr otherwise, also when there is none of this name.
   std::shared_ptr<HostedModel> loaded(const std::string& name);
@@ -52,6 +52,10 @@ class ModelDirectory {
   /// All models, the loaded ones with what is known of them.
   std::vector<wire::ModelInfo> list();
   std::vector<std::shared_ptr<HostedModel>> all_loaded();
+  bool any_loaded();
+  /// Of every model that was ever loaded, by name: counts never fall, also when a model is unloaded and
+  /// loaded again.
+  std::map<std::string, engine::SchedulerStats> stats();
 
   /// Nothing more is loaded; every model stops (HostedModel::stop).
   void stop(bool finish);
@@ -72,12 +76,15 @@ class ModelDirectory {
   void load(const std::string& name);
   void give_up_expired();
   bool give_up_longest_unused(std::unique_lock<std::mutex>& lock);
+  void end_leaving();
 
   std::unique_ptr<ModelSource> source_;
   DirectoryOptions options_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::map<std::string, Slot> slots_;
+  std::vector<std::shared_ptr<HostedModel>> leaving_;   // being unloaded
+  std::map<std::string, engine::SchedulerStats> past_;  // of models unloaded
   std::list<Wanted> wanted_;
   bool stopping_ = false;
   std::thread loader_;

@@ -1,4 +1,4 @@
-// Three files under fixed names, asked for again at each visit and sent again only when they changed.
+// Files under fixed names, asked for again at each visit and sent again only when they changed.
 #include "serve/page.h"
 
 #include <sodium.h>
@@ -13,6 +13,8 @@ extern const char hearth_page_js_begin[];
 extern const char hearth_page_js_end[];
 extern const char hearth_page_css_begin[];
 extern const char hearth_page_css_end[];
+extern const char hearth_openapi_begin[];
+extern const char hearth_openapi_end[];
 }
 
 namespace hearth::serve {
@@ -63,6 +65,12 @@ void page_style(Call call) {
   static const std::string_view kBytes(hearth_page_css_begin, hearth_page_css_end);
   static const std::string kTag = entity_tag(kBytes);
   respond_file(call, kBytes, "text/css; charset=utf-8", kTag);
+}
+
+void openapi_document(Call call) {
+  static const std::string_view kBytes(hearth_openapi_begin, hearth_openapi_end);
+  static const std::string kTag = entity_tag(kBytes);
+  respond_file(call, kBytes, "application/json", kTag);
 }
 
 }  // namespace hearth::serve

@@ -1,11 +1,13 @@
 // One function per route; what they have in common with others is in wire and in AnswerSession.
 #include "serve/routes.h"
 
+#include <algorithm>
 #include <chrono>
+#include <exception>
 #include <utility>
 
 #include "io/json.h"
-#include "serve/answer_session.h"
+#include "serve/embedding_session.h"
 #include "serve/page.h"
 #include "wire/members.h"
 #include "wire/request.h"
@@ -27,6 +29,16 @@ wire::SamplingDefaults defaults_of(ModelDirectory& models) {
 using Parse = Result<wire::GenerationRequest> (*)(std::string_view body,
                                                   const wire::SamplingDefaults& defaults);
 
+/// A request that memory runs out for is over like any other.
+Result<wire::GenerationRequest> parse_safely(Parse parse, std::string_view body,
+                                             const wire::SamplingDefaults& defaults) {
+  try {
+    return parse(body, defaults);
+  } catch (const std::exception& error) {
+    return fail(ErrorCode::kInternal, "the request failed: ", error.what());
+  }
+}
+
 /// The name of the model comes first: its settings are what the rest of the request changes. Errors: no JSON.
 Result<std::string> model_named_in(const std::string& body) {
   HEARTH_ASSIGN(const io::Json json, io::parse_json(body, "request"));
@@ -35,14 +47,16 @@ Result<std::string> model_named_in(const std::string& body) {
   return name->value_or("");
 }
 
+constexpr std::string_view kTooMany = "too many requests wait to be read; try again later";
+
 /// A model that cannot be had is mostly the server's fault.
 wire::ErrorBody no_model(Protocol protocol, const Error& error) {
   switch (error.code) {
     case ErrorCode::kNotFound:
     case ErrorCode::kBusy:
+    case ErrorCode::kNoMemory:
+    case ErrorCode::kUnavailable:
       return wire::error_body(protocol, error);
-    case ErrorCode::kTooLarge:
-      return wire::error_body(protocol, 503, error.message);
     default:
       return wire::error_body(protocol, 500, error.message);
   }
@@ -91,16 +105,39 @@ void generate(Call asked) {
       *name, [call, &models, name = *name](Result<std::shared_ptr<HostedModel>> model, double load_s) {
         if (!model) return refuse(*call, no_model(kProtocol, model.error()), name, model.error().message);
         const std::string id = (*model)->info().id;
-        auto request = kParse(call->request.body, defaults_of(models));
+        auto request = parse_safely(kParse, call->request.body, defaults_of(models));
         if (!request)
           return refuse(*call, wire::error_body(kProtocol, request.error()), id, request.error().message);
         if (request->keep_alive_s) models.keep(name, *request->keep_alive_s);
         if (request->load_only) return answer_load_only(*call, id, request->keep_alive_s == 0.0);
+        request->priority = std::max(request->priority, call->most_urgent);
         auto session = std::make_shared<AnswerSession>(
             kProtocol, std::move(request).value(), call->responder, call->client,
             [call](const AnswerRecord& record) { call->context->over(*call, record); });
         session->start(std::move(model).value(), load_s);
       });
+}
+
+template <Protocol kErrors, Result<wire::EmbeddingRequest> (*kParse)(std::string_view),
+          EmbeddingSession::Encode kEncode>
+void embed(Call asked) {
+  const auto call = std::make_shared<Call>(std::move(asked));
+  auto request = kParse(call->request.body);
+  if (!request) return refuse(*call, wire::error_body(kErrors, request.error()), "", request.error().message);
+  const std::string name = request->model;
+  const auto keep_alive_s = request->keep_alive_s;
+  const auto session = std::make_shared<EmbeddingSession>(
+      kErrors, kEncode, std::move(request).value(), call->responder, call->client,
+      [context = call->context](std::function<void()> work) { return context->post(std::move(work)); },
+      [call](const AnswerRecord& record) { call->context->over(*call, record); });
+  ModelDirectory& models = call->context->models();
+  models.with_model(name, [=, &models](Result<std::shared_ptr<HostedModel>> model, double load_s) {
+    if (!model) return refuse(*call, no_model(kErrors, model.error()), name, model.error().message);
+    if (keep_alive_s) models.keep(name, *keep_alive_s);
+    // The texts are many, and this may be the thread that loads models.
+    if (!call->context->post([=] { session->start(*model, load_s); }))
+      refuse(*call, wire::error_body(kErrors, 429, kTooMany), name, std::string(kTooMany));
+  });
 }
 
 /// The model that a client calls so.
@@ -189,9 +226,8 @@ void apply_template(Call call) {
 void health(Call call) { respond_json(*call.responder, 200, R"({"status":"ok"})"); }
 
 void ready(Call call) {
-  const bool is_ready = call.context->ready();
-  respond_json(*call.responder, is_ready ? 200 : 503,
-               is_ready ? R"({"status":"ready"})" : R"({"status":"loading"})");
+  const std::string_view state = call.context->readiness();
+  respond_json(*call.responder, state == "ready" ? 200 : 503, io::dump_json({{"status", state}}));
 }
 
 void metrics(Call call) {
@@ -209,12 +245,18 @@ constexpr Route kRoutes[] = {
      generate<Protocol::kOpenAiCompletion, wire::parse_openai_completion>},
     {"POST", "/v1/responses", Protocol::kOpenAiResponses, false, true,
      generate<Protocol::kOpenAiResponses, wire::parse_openai_responses>},
+    {"POST", "/v1/embeddings", Protocol::kOpenAiChat, false, true,
+     embed<Protocol::kOpenAiChat, wire::parse_openai_embeddings, wire::encode_openai_embeddings>},
     {"GET", "/v1/models", Protocol::kOpenAiChat, false, false, list_models},
     {"GET", "/v1/models/", Protocol::kOpenAiChat, false, false, show_model},
     {"POST", "/api/chat", Protocol::kOllamaChat, false, true,
      generate<Protocol::kOllamaChat, wire::parse_ollama_chat>},
     {"POST", "/api/generate", Protocol::kOllamaGenerate, false, true,
      generate<Protocol::kOllamaGenerate, wire::parse_ollama_generate>},
+    {"POST", "/api/embed", Protocol::kOllamaChat, false, true,
+     embed<Protocol::kOllamaChat, wire::parse_ollama_embed, wire::encode_ollama_embed>},
+    {"POST", "/api/embeddings", Protocol::kOllamaChat, false, true,
+     embed<Protocol::kOllamaChat, wire::parse_ollama_embeddings, wire::encode_ollama_embeddings>},
     {"GET", "/api/tags", Protocol::kOllamaChat, false, false, ollama_tags},
     {"GET", "/api/ps", Protocol::kOllamaChat, false, false, ollama_ps},
     {"GET", "/api/version", Protocol::kOllamaChat, false, false, ollama_version},
@@ -224,6 +266,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/health", Protocol::kOpenAiChat, true, false, health},
     {"GET", "/ready", Protocol::kOpenAiChat, true, false, ready},
     {"GET", "/metrics", Protocol::kOpenAiChat, false, false, metrics},
+    {"GET", "/openapi.json", Protocol::kOpenAiChat, true, false, openapi_document},
 };
 
 }  // namespace

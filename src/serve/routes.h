@@ -1,12 +1,14 @@
 // The table of what can be asked for over HTTP. Must not know sockets.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "net/http_server.h"
+#include "serve/api_keys.h"
 #include "serve/model_directory.h"
 #include "wire/response.h"
 
@@ -19,7 +21,8 @@ struct Call {
   net::ServerRequest request;
   std::shared_ptr<net::Responder> responder;
   std::string client;
-  std::string tail;  // of the path, where the route ends in '/'
+  int32_t most_urgent = kMostUrgent;  // of the priorities that the client may have
+  std::string tail;                   // of the path, where the route ends in '/'
   Context* context = nullptr;
 };
 
@@ -38,8 +41,11 @@ class Context {
  public:
   virtual ~Context() = default;
   virtual ModelDirectory& models() = 0;
-  virtual bool ready() = 0;
+  /// "ready", "loading" or "stopping".
+  virtual std::string_view readiness() = 0;
   virtual std::string metrics() = 0;
+  /// Has work done that takes time; false when too much waits already.
+  virtual bool post(std::function<void()> work) = 0;
   /// An answer is over: for the log, the counts and the key's limits.
   virtual void over(const Call& call, const struct AnswerRecord& record) = 0;
 };

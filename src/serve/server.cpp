@@ -35,11 +35,11 @@ int64_t resident_bytes() {
   return resident * static_cast<int64_t>(sysconf(_SC_PAGESIZE));
 }
 
-/// The route of a request; whether another method would have had one.
+/// The route of a request, or the methods that would have had one.
 struct Found {
   const Route* route = nullptr;
-  bool other_method = false;
   std::string tail;
+  std::string allowed;  // the methods there are, for Allow
 };
 
 Found find_route(const net::ServerRequest& request) {
@@ -52,7 +52,8 @@ Found find_route(const net::ServerRequest& request) {
         prefix ? path.starts_with(route.path) && path.size() > route.path.size() : path == route.path;
     if (!fits) continue;
     if (route.method != method) {
-      found.other_method = true;
+      found.allowed +=
+          concat(found.allowed.empty() ? "" : ", ", route.method == "GET" ? "GET, HEAD" : route.method);
       continue;
     }
     found.route = &route;
@@ -66,6 +67,25 @@ Found find_route(const net::ServerRequest& request) {
 std::string host_of(std::string_view header) {
   if (header.starts_with('[')) return std::string(header.substr(1, header.find(']') - 1));
   return std::string(header.substr(0, header.find(':')));
+}
+
+/// Of the headers that a page wants to send: those with a legal name, in a form that is safe to repeat.
+std::string safe_header_names(std::string_view wanted) {
+  constexpr size_t kMostNames = 64, kMostBytes = 64;
+  std::string out = "Authorization, Content-Type";
+  for (size_t count = 0; !wanted.empty() && count < kMostNames; ++count) {
+    std::string_view name = wanted.substr(0, wanted.find(','));
+    wanted.remove_prefix(std::min(wanted.size(), name.size() + 1));
+    while (name.starts_with(' ') || name.starts_with('\t')) name.remove_prefix(1);
+    while (name.ends_with(' ') || name.ends_with('\t')) name.remove_suffix(1);
+    const bool legal =
+        !name.empty() && name.size() <= kMostBytes && std::all_of(name.begin(), name.end(), [](char c) {
+          return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                 c == '_';
+        });
+    if (legal) out += concat(", ", name);
+  }
+  return out;
 }
 
 /// For the log: what clients send must not forge lines, nor speak to a terminal.
@@ -95,7 +115,8 @@ struct Server::Impl : Context {
       : options(std::move(asked)),
         keys(options.keys),
         directory(std::move(source), options.models),
-        work(kWorkers, kMostWaiting) {}
+        work(kWorkers, kMostWaiting),
+        preloaded(!options.preload) {}
 
   ServeOptions options;
   ApiKeys keys;
@@ -104,7 +125,8 @@ struct Server::Impl : Context {
   std::unique_ptr<net::HttpServer> http;
   std::atomic<int64_t> requests{0};
   std::atomic<int64_t> refused{0};
-  std::atomic<bool> loaded_once{true};  // what is to be loaded before the first request is there
+  std::atomic<bool> preloaded;  // or there is nothing to preload
+  std::atomic<bool> stopping{false};
   std::atomic<net::HttpServer*> transport{nullptr};
 
   std::mutex stop_mutex;
@@ -112,12 +134,16 @@ struct Server::Impl : Context {
   bool is_stopped = false;
 
   ModelDirectory& models() override { return directory; }
-  bool ready() override { return loaded_once; }
-  std::string metrics() override {
-    const auto loaded = directory.all_loaded();
-    return prometheus_text(
-        loaded, {requests, refused, transport ? transport.load()->open_connections() : 0, resident_bytes()});
+  std::string_view readiness() override {
+    if (stopping) return "stopping";
+    return preloaded || directory.any_loaded() ? "ready" : "loading";
   }
+  std::string metrics() override {
+    return prometheus_text(
+        directory.stats(),
+        {requests, refused, transport ? transport.load()->open_connections() : 0, resident_bytes()});
+  }
+  bool post(std::function<void()> task) override { return work.post(std::move(task)); }
   void over(const Call& call, const AnswerRecord& record) override {
     keys.spend(call.client, record.prompt_tokens + record.generated_tokens);
     log(call.request, call.client, record.status, record);
@@ -173,10 +199,13 @@ struct Server::Impl : Context {
     return true;
   }
 
-  static void preflight(net::Responder& responder) {
+  /// Whose origin was admitted may send what headers it likes (clients of OpenAI's send x-stainless-*): only
+  /// Authorization means anything here.
+  static void preflight(const net::ServerRequest& request, net::Responder& responder) {
     responder.respond(204,
                       {{"Access-Control-Allow-Methods", "GET, POST"},
-                       {"Access-Control-Allow-Headers", "Authorization, Content-Type"},
+                       {"Access-Control-Allow-Headers",
+                        safe_header_names(request.headers.find("Access-Control-Request-Headers"))},
                        {"Access-Control-Max-Age", "600"}},
                       "");
   }
@@ -188,13 +217,13 @@ struct Server::Impl : Context {
     // A page of another site must not use a model through its reader's browser.
     if (!admit_origin(request, *responder))
       return refuse(request, *responder, 403, "this origin is not allowed (--cors)");
-    if (request.method == "OPTIONS") return preflight(*responder);
+    if (request.method == "OPTIONS") return preflight(request, *responder);
     const Found found = find_route(request);
-    if (!found.route) {
-      return refuse(request, *responder, found.other_method ? 405 : 404,
-                    found.other_method ? concat(request.method, " is not for ", request.path)
-                                       : concat("there is no ", request.path));
+    if (!found.route && !found.allowed.empty()) {
+      return refuse(request, *responder, 405, concat(request.method, " is not for ", request.path),
+                    {{"Allow", found.allowed}});
     }
+    if (!found.route) return refuse(request, *responder, 404, concat("there is no ", request.path));
     Admission admission{200, request.peer, "", 0};
     if (!found.route->is_open)
       admission =
@@ -206,12 +235,18 @@ struct Server::Impl : Context {
       if (admission.status == 401) headers.emplace_back("WWW-Authenticate", "Bearer");
       return refuse(request, *responder, admission.status, admission.message, std::move(headers));
     }
-    Call call{std::move(request), responder, admission.client, found.tail, this};
+    if (found.route->works && stopping) return refuse_stopping(request, *responder);
+    Call call{std::move(request), responder, admission.client, admission.most_urgent, found.tail, this};
     if (!found.route->works) return found.route->handle(std::move(call));
     auto shared = std::make_shared<Call>(std::move(call));
-    if (!work.post([shared, route = found.route] { route->handle(std::move(*shared)); }))
-      refuse(shared->request, *responder, 429, "too many requests wait to be read; try again later",
-             {{"Retry-After", "1"}});
+    if (work.post([shared, route = found.route] { route->handle(std::move(*shared)); })) return;
+    if (stopping) return refuse_stopping(shared->request, *responder);
+    refuse(shared->request, *responder, 429, "too many requests wait to be read; try again later",
+           {{"Retry-After", "1"}});
+  }
+
+  void refuse_stopping(const net::ServerRequest& request, net::Responder& responder) {
+    refuse(request, responder, 503, "the server is shutting down", {{"Retry-After", "1"}});
   }
 };
 
@@ -234,21 +269,20 @@ Result<std::unique_ptr<Server>> Server::start(ServeOptions options, std::unique_
                   self->handle(std::move(request), std::move(responder));
                 }));
   impl->transport = impl->http.get();
+  if (self->options.preload) {
+    self->directory.with_model(*self->options.preload,
+                               [self](const auto& loaded, double) { self->preloaded = loaded.ok(); });
+  }
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 
 uint16_t Server::port() const { return impl_->http->port(); }
 
-void Server::preload(const std::string& model) {
-  impl_->loaded_once = false;
-  impl_->directory.with_model(
-      model, [impl = impl_.get()](const auto& loaded, double) { impl->loaded_once = loaded.ok(); });
-}
-
 void Server::replace_keys(std::vector<ApiKey> keys) { impl_->keys.replace(std::move(keys)); }
 
 void Server::stop(double deadline_s) {
   constexpr double kFarewellS = 2;  // for the last words of answers that are cut
+  impl_->stopping = true;
   std::thread cutter([&] {
     std::unique_lock lock(impl_->stop_mutex);
     impl_->stopped.wait_for(lock, std::chrono::duration<double>(deadline_s),

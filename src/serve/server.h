@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ namespace hearth::serve {
 struct ServeOptions {
   net::ServerOptions http;
   DirectoryOptions models;
+  std::optional<std::string> preload;  // a model to load before it is asked for; ready when it is there
   std::vector<ApiKey> keys;
   std::vector<std::string> cors_origins;  // exact, or "*"; none: no other site's page may ask
   bool insecure = false;                  // wider than loopback without a key
@@ -33,8 +35,6 @@ class Server {
   ~Server();
 
   uint16_t port() const;
-  /// Loads a model before it is asked for.
-  void preload(const std::string& model);
   /// New keys from now on (a configuration that was read again).
   void replace_keys(std::vector<ApiKey> keys);
   /// Takes nothing new; answers under way get deadline_s to end.

@@ -27,6 +27,9 @@ Kind kind_of_error(ErrorCode code) {
       return {400, "invalid_request_error", "context_length_exceeded"};
     case ErrorCode::kBusy:
       return {429, "rate_limit_error", "queue_full"};
+    case ErrorCode::kNoMemory:
+    case ErrorCode::kUnavailable:
+      return {503, "server_error", "overloaded"};
     case ErrorCode::kCancelled:
       return {503, "server_error", "cancelled"};
     case ErrorCode::kNetwork:

@@ -20,38 +20,6 @@ std::span<const SamplingMember> ollama_sampling_members() {
   return kMembers;
 }
 
-/// "5m", "1h30m", "-1", seconds as a number; negative: for ever.
-Result<std::optional<double>> read_keep_alive(const Members& body) {
-  const io::Json* value = body.find("keep_alive");
-  if (value == nullptr) return std::optional<double>();
-  if (value->is_number()) return std::optional<double>(value->get<double>());
-  const Error wrong =
-      body.wrong("keep_alive", "must be seconds, or text like 10m, 24h or -1, not ", io::dump_json(*value));
-  if (!value->is_string()) return wrong;
-  std::string_view rest = value->get_ref<const std::string&>();
-  const double sign = rest.starts_with('-') ? -1 : 1;
-  if (sign < 0) rest.remove_prefix(1);
-  if (rest.empty()) return wrong;
-  double total = 0;
-  while (!rest.empty()) {
-    const size_t digits = std::min(rest.find_first_not_of("0123456789."), rest.size());
-    auto number = io::parse_json(rest.substr(0, digits), "keep_alive");
-    if (!number || !number->is_number()) return wrong;
-    rest.remove_prefix(digits);
-    const size_t letters = std::min(rest.find_first_of("0123456789."), rest.size());
-    const std::string_view unit = rest.substr(0, letters);
-    rest.remove_prefix(letters);
-    const double scale = unit == "h"                   ? 3600
-                         : unit == "m"                 ? 60
-                         : unit == "s" || unit.empty() ? 1
-                         : unit == "ms"                ? 1e-3
-                                                       : 0;
-    if (scale == 0) return wrong;
-    total += scale * number->get<double>();
-  }
-  return std::optional<double>(sign * total);
-}
-
 /// "format": "json", a schema, or "".
 Status read_format(const Members& body, GenerationRequest& request) {
   const io::Json* format = body.find("format");
@@ -91,6 +59,7 @@ Status read_common(const Members& body, const SamplingDefaults& defaults, Genera
   HEARTH_RETURN_IF_ERROR(read_format(body, request));
   HEARTH_ASSIGN(request.stream, body.boolean_or("stream", true));
   HEARTH_ASSIGN(request.keep_alive_s, read_keep_alive(body));
+  HEARTH_ASSIGN(request.priority, read_priority(body));
   HEARTH_ASSIGN(request.logprobs, body.boolean_or("logprobs", false));
   HEARTH_ASSIGN(const std::optional<int64_t> top, body.integer("top_logprobs", 0, kMaxTopLogprobs));
   prompt.sampling.top_logprobs = static_cast<int32_t>(top.value_or(0));
@@ -109,6 +78,37 @@ Status read_think(const Members& body, io::Json& chat) {
 }
 
 }  // namespace
+
+Result<std::optional<double>> read_keep_alive(const Members& body) {
+  const io::Json* value = body.find("keep_alive");
+  if (value == nullptr) return std::optional<double>();
+  if (value->is_number()) return std::optional<double>(value->get<double>());
+  const Error wrong =
+      body.wrong("keep_alive", "must be seconds, or text like 10m, 24h or -1, not ", io::dump_json(*value));
+  if (!value->is_string()) return wrong;
+  std::string_view rest = value->get_ref<const std::string&>();
+  const double sign = rest.starts_with('-') ? -1 : 1;
+  if (sign < 0) rest.remove_prefix(1);
+  if (rest.empty()) return wrong;
+  double total = 0;
+  while (!rest.empty()) {
+    const size_t digits = std::min(rest.find_first_not_of("0123456789."), rest.size());
+    auto number = io::parse_json(rest.substr(0, digits), "keep_alive");
+    if (!number || !number->is_number()) return wrong;
+    rest.remove_prefix(digits);
+    const size_t letters = std::min(rest.find_first_of("0123456789."), rest.size());
+    const std::string_view unit = rest.substr(0, letters);
+    rest.remove_prefix(letters);
+    const double scale = unit == "h"                   ? 3600
+                         : unit == "m"                 ? 60
+                         : unit == "s" || unit.empty() ? 1
+                         : unit == "ms"                ? 1e-3
+                                                       : 0;
+    if (scale == 0) return wrong;
+    total += scale * number->get<double>();
+  }
+  return std::optional<double>(sign * total);
+}
 
 Result<GenerationRequest> parse_ollama_chat(std::string_view text, const SamplingDefaults& defaults) {
   HEARTH_ASSIGN(const io::Json json, parse_body(text));

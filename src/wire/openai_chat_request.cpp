@@ -56,6 +56,7 @@ Result<GenerationRequest> parse_openai_chat(std::string_view text, const Samplin
   HEARTH_ASSIGN(const std::string reasoning_format, body.string_or_empty("reasoning_format"));
   if (reasoning_format == "none") request.separate_reasoning = false;
   HEARTH_ASSIGN(request.user, body.string_or_empty("user"));
+  HEARTH_ASSIGN(request.priority, read_priority(body));
   io::Json chat = io::Json::object();
   HEARTH_ASSIGN(chat["messages"], read_messages(body));
   if (io::Json tools = template_tools(request); !tools.is_null()) chat["tools"] = std::move(tools);

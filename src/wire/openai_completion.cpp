@@ -6,7 +6,7 @@ namespace hearth::wire {
 namespace {
 
 constexpr int64_t kDefaultMaxTokens = 16;  // OpenAI's
-constexpr size_t kMaxPrompts = 1024;
+constexpr int64_t kMaxPrompts = 1024;
 
 Result<std::vector<int32_t>> read_ids(const io::Json& list, const std::string& path) {
   std::vector<int32_t> ids;
@@ -144,7 +144,7 @@ Status refuse_the_rest(const Members& body, const GenerationRequest& request) {
 
 }  // namespace
 
-Status read_inputs(const Members& body, std::string_view key, std::vector<std::string>& texts,
+Status read_inputs(const Members& body, std::string_view key, int64_t most, std::vector<std::string>& texts,
                    std::vector<std::vector<int32_t>>& ids) {
   const io::Json* value = body.find(key);
   if (value == nullptr) return body.wrong(key, "is missing");
@@ -165,8 +165,8 @@ Status read_inputs(const Members& body, std::string_view key, std::vector<std::s
   };
   const bool many = value->is_array() && (value->empty() || !value->front().is_number());
   if (!many) return add(*value, body.path(key));
-  if (value->empty() || value->size() > kMaxPrompts)
-    return body.wrong(key, "has ", value->size(), " entries; from 1 to ", kMaxPrompts, " are allowed");
+  if (value->empty() || static_cast<int64_t>(value->size()) > most)
+    return body.wrong(key, "has ", value->size(), " entries; from 1 to ", most, " are allowed");
   for (size_t i = 0; i < value->size(); ++i) {
     HEARTH_RETURN_IF_ERROR(add((*value)[i], concat(body.path(key), "[", i, "]")));
   }
@@ -198,9 +198,10 @@ Result<GenerationRequest> parse_openai_completion(std::string_view text, const S
   HEARTH_RETURN_IF_ERROR(refuse_the_rest(body, request));
   HEARTH_RETURN_IF_ERROR(read_response_format(body, request));
   HEARTH_ASSIGN(request.user, body.string_or_empty("user"));
+  HEARTH_ASSIGN(request.priority, read_priority(body));
   request.separate_reasoning = false;
   std::vector<std::string> texts;
-  HEARTH_RETURN_IF_ERROR(read_inputs(body, "prompt", texts, request.prompt_ids));
+  HEARTH_RETURN_IF_ERROR(read_inputs(body, "prompt", kMaxPrompts, texts, request.prompt_ids));
   for (std::string& one : texts) {
     request.prompts.push_back(prompt);
     request.prompts.back().prompt = std::move(one);

@@ -169,6 +169,7 @@ Result<GenerationRequest> parse_openai_responses(std::string_view text, const Sa
   HEARTH_RETURN_IF_ERROR(read_tools(body, request));
   HEARTH_RETURN_IF_ERROR(read_tool_choice(body, request));
   HEARTH_ASSIGN(request.user, body.string_or_empty("user"));
+  HEARTH_ASSIGN(request.priority, read_priority(body));
   io::Json chat = io::Json::object();
   HEARTH_ASSIGN(chat["messages"], read_input(body));
   if (io::Json tools = template_tools(request); !tools.is_null()) chat["tools"] = std::move(tools);

@@ -58,6 +58,7 @@ struct GenerationRequest {
   bool separate_reasoning = true;
 
   std::string user;                    // who asks, for fairness and limits
+  int32_t priority = 0;                // as vLLM means it: less comes first
   std::optional<double> keep_alive_s;  // negative: for ever
   bool load_only = false;  // Ollama: nothing to answer, the model shall be loaded (or, at 0, unloaded)
   io::Json reflected = io::Json::object();  // members that the answer repeats (Responses)
@@ -68,8 +69,9 @@ struct EmbeddingRequest {
   std::vector<std::string> inputs;
   std::vector<std::vector<int32_t>> input_ids;  // one list per entry of `inputs`, empty where that is text
   bool base64 = false;
-  std::optional<int64_t> dimensions;
+  std::optional<int64_t> dimensions;  // fewer than the model's
   std::string user;
+  std::optional<double> keep_alive_s;  // negative: for ever
 };
 
 /// Sampling settings to start from, for the model named in the request (which may be ""). Its error, such as
@@ -86,7 +88,9 @@ Result<GenerationRequest> parse_openai_responses(std::string_view body, const Sa
 Result<EmbeddingRequest> parse_openai_embeddings(std::string_view body);
 Result<GenerationRequest> parse_ollama_chat(std::string_view body, const SamplingDefaults& defaults);
 Result<GenerationRequest> parse_ollama_generate(std::string_view body, const SamplingDefaults& defaults);
-/// /api/embed and the older /api/embeddings.
+/// /api/embed: "input", one or many.
 Result<EmbeddingRequest> parse_ollama_embed(std::string_view body);
+/// The older /api/embeddings: one "prompt".
+Result<EmbeddingRequest> parse_ollama_embeddings(std::string_view body);
 
 }  // namespace hearth::wire

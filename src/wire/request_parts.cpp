@@ -12,6 +12,7 @@ namespace {
 
 constexpr double kLargestBias = 1e6;
 constexpr size_t kMaxBiases = 4096;
+constexpr int64_t kMostPriority = 100;
 constexpr uint64_t kSeedOfZero = 0x9E3779B97F4A7C15;  // hearth's own 0 means "a new one each time"
 
 std::string number_text(const io::Json& value) { return value.dump(); }
@@ -161,6 +162,12 @@ Result<std::optional<int64_t>> read_max_tokens(const Members& from, std::string_
   return from.integer(key, least, kMaxTokens);
 }
 
+Result<int32_t> read_priority(const Members& from) {
+  HEARTH_ASSIGN(const std::optional<int64_t> priority,
+                from.integer("priority", -kMostPriority, kMostPriority));
+  return static_cast<int32_t>(priority.value_or(0));
+}
+
 Status read_stream(const Members& from, GenerationRequest& request) {
   HEARTH_ASSIGN(request.stream, from.boolean_or("stream", false));
   HEARTH_ASSIGN(const std::optional<Members> options, from.members("stream_options"));
@@ -209,6 +216,7 @@ Status read_format_object(const Members& format, GenerationRequest& request) {
   }
   HEARTH_ASSIGN(const std::optional<Members> wrapped, format.members("json_schema"));
   const Members& inner = wrapped ? *wrapped : format;
+  HEARTH_ASSIGN([[maybe_unused]] const auto name, inner.string("name"));  // says nothing to the model
   const io::Json* schema = inner.find("schema");
   if (schema == nullptr) return inner.wrong("schema", "is missing; it must be a JSON Schema");
   HEARTH_RETURN_IF_ERROR(set_schema(*schema, inner.path("schema"), request));

@@ -33,11 +33,16 @@ Status read_seed(const Members& from, runtime::SamplingParams& sampling);
 Status read_logit_bias(const Members& from, runtime::SamplingParams& sampling);
 /// -1 and absent: no limit, as nullopt and -1.
 Result<std::optional<int64_t>> read_max_tokens(const Members& from, std::string_view key, int64_t least);
+/// "priority": an integer from -100 to 100; as vLLM means it, less comes first.
+Result<int32_t> read_priority(const Members& from);
 /// "stream", "stream_options".
 Status read_stream(const Members& from, GenerationRequest& request);
-/// A text, a list of texts, token ids or a list of lists of them: one entry of both for each.
-Status read_inputs(const Members& from, std::string_view key, std::vector<std::string>& texts,
+/// A text, a list of texts, token ids or a list of lists of them, from 1 to `most`: one entry of both for
+/// each.
+Status read_inputs(const Members& from, std::string_view key, int64_t most, std::vector<std::string>& texts,
                    std::vector<std::vector<int32_t>>& ids);
+/// Ollama's "keep_alive": "5m", "1h30m", "-1", seconds as a number; negative: for ever.
+Result<std::optional<double>> read_keep_alive(const Members& from);
 /// "stop": a string or a list of them.
 Result<std::vector<std::string>> read_stop(const Members& from);
 

@@ -283,8 +283,25 @@ TEST(EmbeddingsRequest, BothProtocols) {
   EXPECT_EQ(request->dimensions, 256);
   EXPECT_FALSE(parse_openai_embeddings(R"({"input":[]})").ok());
   EXPECT_FALSE(parse_openai_embeddings(R"({"input":"a","encoding_format":"int8"})").ok());
-  EXPECT_TRUE(parse_ollama_embed(R"({"model":"m","input":"a"})").ok());
-  EXPECT_TRUE(parse_ollama_embed(R"({"model":"m","prompt":"a"})").ok());
+  const auto ids = parse_openai_embeddings(R"({"input":[[1,2],[3]]})");
+  EXPECT_THAT(ids->input_ids, testing::ElementsAre(testing::ElementsAre(1, 2), testing::ElementsAre(3)));
+  EXPECT_THAT(parse_openai_embeddings(R"({"input":[7,8]})")->input_ids,
+              testing::ElementsAre(testing::ElementsAre(7, 8)));
+  EXPECT_EQ(parse_openai_embeddings(R"({"input":["a",""]})").error().message, "input[1]: is empty");
+  EXPECT_EQ(parse_openai_embeddings(R"({"input":""})").error().message, "input: is empty");
+  const auto many = [](int n) {
+    std::string body = R"({"input":["a")";
+    while (--n > 0) body += R"(,"a")";
+    return parse_openai_embeddings(body + "]}");
+  };
+  EXPECT_EQ(many(2048)->inputs.size(), 2048U);
+  EXPECT_EQ(many(2049).error().message, "input: has 2049 entries; from 1 to 2048 are allowed");
+  const auto ollama = parse_ollama_embed(R"({"model":"m","input":["a","b"],"keep_alive":"1m"})");
+  EXPECT_THAT(ollama->inputs, testing::ElementsAre("a", "b"));
+  EXPECT_EQ(ollama->keep_alive_s, 60);
+  EXPECT_FALSE(parse_ollama_embed(R"({"model":"m","prompt":"a"})").ok());
+  EXPECT_THAT(parse_ollama_embeddings(R"({"model":"m","prompt":"a"})")->inputs, testing::ElementsAre("a"));
+  EXPECT_FALSE(parse_ollama_embeddings(R"({"model":"m","prompt":["a"]})").ok());
 }
 
 TEST(OllamaRequest, ChatAndGenerate) {

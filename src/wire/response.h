@@ -65,11 +65,19 @@ ErrorBody error_body(Protocol protocol, const Error& error);
 /// Errors of the server itself: 401, 404, 405, 413, 429, 503, ...
 ErrorBody error_body(Protocol protocol, int status, std::string_view message);
 
-/// {"object": "list", "data": [{"embedding": ...}]}; or Ollama's {"embeddings": [...]}.
-std::string encode_embeddings(const EmbeddingRequest& request, std::span<const std::vector<float>> vectors,
-                              int64_t prompt_tokens, std::string_view model);
-std::string encode_ollama_embeddings(std::span<const std::vector<float>> vectors, int64_t prompt_tokens,
-                                     std::string_view model, double duration_s);
+struct EmbeddingAnswer {
+  std::string model;                        // as the answer shall name it
+  std::vector<std::vector<float>> vectors;  // of finite numbers, in the order of the inputs
+  int64_t prompt_tokens = 0;
+  double total_s = 0;
+  double load_s = 0;  // of that
+};
+/// {"object": "list", "data": [{"embedding": [...] or base64}]}
+std::string encode_openai_embeddings(const EmbeddingRequest& request, const EmbeddingAnswer& answer);
+/// {"embeddings": [[...]]}
+std::string encode_ollama_embed(const EmbeddingRequest& request, const EmbeddingAnswer& answer);
+/// {"embedding": [...]}
+std::string encode_ollama_embeddings(const EmbeddingRequest& request, const EmbeddingAnswer& answer);
 
 /// What model lists show.
 struct ModelInfo {

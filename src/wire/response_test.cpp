@@ -289,15 +289,17 @@ TEST(ErrorBody, ShapesAndStatus) {
 }
 
 TEST(Embeddings, FloatAndBase64) {
-  const std::vector<std::vector<float>> vectors = {{1.0f, -2.0f}};
+  const EmbeddingAnswer answer = {"\"m", {{1.0F, -2.0F}, {0.1F, 1e-10F}}, 3, 0.5, 0.25};
   EmbeddingRequest asked;
   EXPECT_EQ(
-      encode_embeddings(asked, vectors, 3, "m"),
-      R"({"object":"list","data":[{"object":"embedding","index":0,"embedding":[1.0,-2.0]}],"model":"m","usage":{"prompt_tokens":3,"total_tokens":3}})");
+      encode_openai_embeddings(asked, answer),
+      R"({"object":"list","data":[{"object":"embedding","index":0,"embedding":[1,-2]},{"object":"embedding","index":1,"embedding":[0.1,1e-10]}],"model":"\"m","usage":{"prompt_tokens":3,"total_tokens":3}})");
   asked.base64 = true;
-  EXPECT_THAT(encode_embeddings(asked, vectors, 3, "m"), HasSubstr(R"("embedding":"AACAPwAAAMA=")"));
-  EXPECT_THAT(encode_ollama_embeddings(vectors, 3, "m", 0.5),
-              HasSubstr(R"("embeddings":[[1.0,-2.0]],"total_duration":500000000)"));
+  EXPECT_THAT(encode_openai_embeddings(asked, answer), HasSubstr(R"("index":0,"embedding":"AACAPwAAAMA=")"));
+  EXPECT_EQ(
+      encode_ollama_embed(asked, answer),
+      R"({"model":"\"m","embeddings":[[1,-2],[0.1,1e-10]],"total_duration":500000000,"load_duration":250000000,"prompt_eval_count":3})");
+  EXPECT_EQ(encode_ollama_embeddings(asked, answer), R"({"embedding":[1,-2]})");
 }
 
 TEST(Models, Lists) {

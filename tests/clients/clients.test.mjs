@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import {after, before, test} from 'node:test';
 
 import {createOpenAICompatible} from '@ai-sdk/openai-compatible';
-import {generateObject, generateText, stepCountIs, streamText, tool} from 'ai';
+import {embedMany, generateObject, generateText, stepCountIs, streamText, tool} from 'ai';
 import {Ollama} from 'ollama';
 import OpenAI from 'openai';
 import {z} from 'zod';
@@ -157,6 +157,25 @@ test('openai: completions and responses', async () => {
   assert.equal(deltas, response.output_text);
 });
 
+test('openai: embeddings', async () => {
+  const texts = Array.from({length: 40}, (_, i) => `text ${i}`);
+  const all = await openai.embeddings.create({model: 'chat', input: texts});  // the package asks for base64
+  assert.deepEqual(all.data.map((one) => one.index), texts.map((_, i) => i));
+  assert.equal(new Set(all.data.map((one) => one.embedding.join())).size, texts.length);
+  const one = await openai.embeddings.create({model: 'chat', input: texts[7], encoding_format: 'float'});
+  assert.deepEqual(one.data[0].embedding.map(Math.fround), all.data[7].embedding);
+  assert.ok(Math.abs(one.data[0].embedding.reduce((sum, x) => sum + x * x, 0) - 1) < 1e-6);
+  const {tokens} = await (await fetch(`${server.url}/tokenize`, {
+    method: 'POST', body: JSON.stringify({model: 'chat', content: texts[7], add_special: true})})).json();
+  const ids = await openai.embeddings.create({model: 'chat', input: [tokens, [5, 6]], dimensions: 8});
+  assert.deepEqual(ids.data.map((one) => one.embedding.length), [8, 8]);
+  assert.ok(Math.abs(ids.data[0].embedding[0] / ids.data[0].embedding[1] - all.data[7].embedding[0] / all.data[7].embedding[1]) < 1e-4);
+  assert.deepEqual(ids.usage, {prompt_tokens: tokens.length + 2, total_tokens: tokens.length + 2});
+  await assert.rejects(openai.embeddings.create({model: 'chat', input: ['x', 'x'.repeat(9000)]}),
+                       (error) => error.status === 400 && error.code === 'context_length_exceeded' && /9\d\d\d tokens/.test(error.message));
+  await assert.rejects(openai.embeddings.create({model: 'hearth-device', input: 'x'}), {status: 400});
+});
+
 test('openai: errors have its shape', async () => {
   const long = openai.chat.completions.create({model: 'chat', messages: say('x'.repeat(9000))});
   await assert.rejects(long, (error) => error.status === 400 && error.code === 'context_length_exceeded' && /9\d\d\d tokens/.test(error.message));
@@ -203,6 +222,23 @@ test('ollama: chat, generate, lists', async () => {
   assert.ok((await ollama.ps()).models.some((m) => m.name === 'chat'));
   assert.ok((await ollama.show({model: 'chat'})).capabilities.includes('tools'));
   await assert.rejects(ollama.chat({model: 'none', messages: say('x')}), /none/);
+});
+
+test('ollama: embeddings', async () => {
+  const {embeddings, prompt_eval_count} = await ollama.embed({model: 'chat', input: ['one', 'two']});
+  const {embedding} = await ollama.embeddings({model: 'chat', prompt: 'two'});
+  assert.deepEqual(embeddings[1], embedding);
+  assert.notDeepEqual(embeddings[0], embedding);
+  assert.ok(prompt_eval_count >= 6);
+  assert.equal((await ollama.embed({model: 'chat', input: 'two', dimensions: 4})).embeddings[0].length, 4);
+  await assert.rejects(ollama.embed({model: 'chat', input: 'x'.repeat(9000)}), /9\d\d\d tokens/);
+});
+
+test('ai: embeddings', async () => {
+  const provider = createOpenAICompatible({name: 'hearth', baseURL: `${server.url}/v1`});
+  const {embeddings, usage} = await embedMany({model: provider.embeddingModel('chat'), values: ['one', 'two'], maxRetries: 0});
+  assert.deepEqual(embeddings[1], (await ollama.embed({model: 'chat', input: 'two'})).embeddings[0]);
+  assert.ok(usage.tokens >= 6);
 });
 
 test('ai: text, objects and a tool loop', async () => {

@@ -67,6 +67,17 @@ class OpenAiClient(unittest.TestCase):
         answer = self.client.responses.create(model="hearth-device", input="lock the front door")
         self.assertEqual(json.loads(answer.output_text)["tool"], "lock")
 
+    def test_embeddings(self) -> None:
+        texts = [f"text {i}" for i in range(20)]
+        whole = self.client.embeddings.create(model="chat", input=texts)  # the package asks for base64
+        self.assertEqual([one.index for one in whole.data], list(range(20)))
+        plain = self.client.embeddings.create(model="chat", input=texts[3], encoding_format="float").data[0].embedding
+        self.assertEqual(len(plain), len(whole.data[3].embedding))
+        for a, b in zip(plain, whole.data[3].embedding):
+            self.assertAlmostEqual(a, b, delta=1e-7)
+        self.assertAlmostEqual(sum(x * x for x in plain), 1, delta=1e-6)
+        self.assertEqual(len(self.client.embeddings.create(model="chat", input=[[5, 6, 7]], dimensions=3).data[0].embedding), 3)
+
     def test_a_prompt_over_the_context(self) -> None:
         with self.assertRaises(openai.BadRequestError) as caught:
             self.client.completions.create(model="chat", prompt="x" * 9000)

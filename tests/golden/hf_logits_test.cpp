@@ -117,6 +117,35 @@ TEST_P(HfLogits, PrefillChunksAndSingleTokensAgreeWithTheReference) {
   }
 }
 
+/// Hidden states are what the reference makes its logits of: multiplied in double they give them. The matrix
+/// has more rows than columns, so no other hidden states would do.
+TEST_P(HfLogits, HiddenStatesGiveTheReferencesLogits) {
+  const Opened opened = open_model(GetParam().model, kernels::Precision::kReference, options_, pool_);
+  ASSERT_NE(opened.runtime, nullptr);
+  runtime::Runtime& session = *opened.runtime;
+  const auto width = static_cast<size_t>(session.hidden_width());
+  const auto vocabulary = static_cast<size_t>(session.vocabulary());
+  ASSERT_GT(vocabulary, width);
+  const runtime::SequenceChunk all = {session.open_sequence().value(), ids_, runtime::LogitsWanted::kNone,
+                                      runtime::HiddenWanted::kAll};
+  ASSERT_TRUE(session.forward({&all, 1}));
+  const std::span<const float> hidden = session.hidden(0);
+  ASSERT_EQ(hidden.size(), ids_.size() * width);
+  const auto cap = static_cast<double>(opened.model->spec().final_softcap);
+  std::vector<float> logits(ids_.size() * vocabulary);
+  std::vector<float> row(width);
+  for (size_t i = 0; i < vocabulary; ++i) {
+    opened.model->output().decode_row(static_cast<int64_t>(i), row.data());
+    for (size_t t = 0; t < ids_.size(); ++t) {
+      double sum = 0;
+      for (size_t d = 0; d < width; ++d)
+        sum += static_cast<double>(row[d]) * static_cast<double>(hidden[t * width + d]);
+      logits[t * vocabulary + i] = static_cast<float>(cap > 0 ? cap * std::tanh(sum / cap) : sum);
+    }
+  }
+  expect_equal(logits, "hidden states");
+}
+
 TEST_P(HfLogits, AConvertedCopyComputesTheSameBits) {
   const ScratchFolder scratch;
   auto source = model::open_source(GetParam().model);

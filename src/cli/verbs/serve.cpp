@@ -68,11 +68,11 @@ class ServeCommand : public Command {
     HEARTH_RETURN_IF_ERROR(read_config());
     source_.scheduler.speculate = !no_speculation_;
     serve_.log_requests = !quiet_;
+    serve_.preload = "";
     const std::string first = source_.models.empty() ? "" : source_.models.front();
     HEARTH_ASSIGN(auto source, make_model_source(source_, console));
     HEARTH_ASSIGN(const auto server, serve::Server::start(serve_, std::move(source)));
     heed_hangups();
-    server->preload("");
     const std::string host = serve_.http.host.find(':') == std::string::npos
                                  ? serve_.http.host
                                  : concat("[", serve_.http.host, "]");
@@ -91,9 +91,14 @@ class ServeCommand : public Command {
  private:
   static constexpr double kGraceS = 30;
 
+  /// That of the environment: nobody's limits, any priority.
+  static serve::ApiKey own_key(const char* key) {
+    return {"HEARTH_API_KEY", serve::hash_key(key), 0, 0, serve::kMostUrgent};
+  }
+
   Status read_config() {
     const char* key = std::getenv("HEARTH_API_KEY");
-    if (key && *key) serve_.keys.push_back({"HEARTH_API_KEY", serve::hash_key(key), 0, 0});
+    if (key && *key) serve_.keys.push_back(own_key(key));
     if (config_.empty()) return {};
     HEARTH_ASSIGN(const ServeConfig config, read_serve_config(config_));
     const auto given = [&](const char* option) { return app_->get_option(option)->count() > 0; };
@@ -123,7 +128,7 @@ class ServeCommand : public Command {
     if (!config) return console.note("SIGHUP: " + config.error().message + "; the old keys stay");
     std::vector<serve::ApiKey> keys = config->keys;
     const char* key = std::getenv("HEARTH_API_KEY");
-    if (key && *key) keys.push_back({"HEARTH_API_KEY", serve::hash_key(key), 0, 0});
+    if (key && *key) keys.push_back(own_key(key));
     if (keys.empty() && !serve_.keys.empty())
       return console.note("SIGHUP: the configuration has no API key any more; the old keys stay");
     server.replace_keys(std::move(keys));

@@ -13,6 +13,7 @@ class Temperature : public Sampler {
     v.option("temp", temperature_, {0, 100}, "Temperature; 0 always takes the likeliest token");
   }
   bool active() const override { return temperature_ != 1.0f; }
+  bool takes_likeliest() const override { return temperature_ == 0; }
   void apply(Candidates& candidates) override {
     if (temperature_ == 0) {
       candidates.sort_best(1);

@@ -98,18 +98,25 @@ struct Kernels {
   HEARTH_INLINE_AVX2 static void few(const std::byte* tile, int groups, const ActivationBlock* a,
                                      __m256* sums) {
     const auto& t = *reinterpret_cast<const H4Tile*>(tile);
-    __m256 codes[N], minima[N];
-    HEARTH_UNROLL for (int n = 0; n < N; ++n) codes[n] = minima[n] = _mm256_setzero_ps();
+    __m256 codes[N];
+    HEARTH_UNROLL for (int n = 0; n < N; ++n) codes[n] = _mm256_setzero_ps();
 #pragma GCC unroll 1
     for (int g = 0; g < groups; ++g) {
       prefetch_ahead(t.q[g]);
       __m256i s[N];
       dot_nibbles<N>(t.q[g], a, g, s);
       const __m256i scales = twice16(t.sc[g]);
-      const __m256 mins = bytes_as_floats(t.mn[g]);
       HEARTH_UNROLL for (int n = 0; n < N; ++n) {
         const __m256i dot = _mm256_madd_epi16(s[n], scales);
         codes[n] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), _mm256_broadcast_ss(&a[n].d[g]), codes[n]);
+      }
+    }
+    __m256 minima[N];  // in a loop of their own they stay in registers
+    HEARTH_UNROLL for (int n = 0; n < N; ++n) minima[n] = _mm256_setzero_ps();
+#pragma GCC unroll 1
+    for (int g = 0; g < groups; ++g) {
+      const __m256 mins = bytes_as_floats(t.mn[g]);
+      HEARTH_UNROLL for (int n = 0; n < N; ++n) {
         minima[n] = _mm256_fmadd_ps(mins, _mm256_broadcast_ss(&a[n].scaled_sum[g]), minima[n]);
       }
     }
