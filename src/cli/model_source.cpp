@@ -151,6 +151,11 @@ class Models : public serve::ModelSource {
     how.max_sequences = running + options_.prefixes + (saves() ? 1 : 0);
     how.cache_tokens = options_.cache_tokens > 0 ? options_.cache_tokens : 1;
     HEARTH_ASSIGN(engine::MemoryNeed need, engine::plan_memory(opened, how));
+    if (!need.fits && !how.ignore_memory && need.plan.total_bytes() > need.machine.total_bytes) {
+      // Not kTooLarge: no other model needs to go for one that will never fit.
+      return fail(ErrorCode::kUnsupported, opened.name, ": ", need.fits.error().message,
+                  " (--force tries anyway)");
+    }
     const int64_t context = need.plan.context;
     how.context_tokens = context;
     if (options_.cache_tokens > 0) return {};

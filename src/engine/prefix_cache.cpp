@@ -22,7 +22,7 @@ PrefixCache::~PrefixCache() {
 void PrefixCache::drop(std::list<Entry>::iterator entry) {
   runtime_->close_sequence(entry->sequence);
   entries_.erase(entry);
-  count_bytes();
+  bytes_ = -1;
 }
 
 void PrefixCache::keep(runtime::SeqId sequence, std::vector<int32_t> tokens) {
@@ -43,14 +43,15 @@ void PrefixCache::keep(runtime::SeqId sequence, std::vector<int32_t> tokens) {
   }
   while (size() >= most_entries_) evict();
   entries_.push_front({sequence, std::move(tokens)});
-  count_bytes();
-  while (most_bytes_ > 0 && bytes_ > most_bytes_) evict();
+  bytes_ = -1;
+  while (most_bytes_ > 0 && bytes() > most_bytes_) evict();
 }
 
-void PrefixCache::count_bytes() {
+int64_t PrefixCache::bytes() const {
+  if (bytes_ >= 0) return bytes_;
   std::vector<runtime::SeqId> sequences;
   for (const Entry& entry : entries_) sequences.push_back(entry.sequence);
-  bytes_ = runtime_->kv_bytes_held(sequences);
+  return bytes_ = runtime_->kv_bytes_held(sequences);
 }
 
 int64_t PrefixCache::longest(std::span<const int32_t> prompt) const {

@@ -50,21 +50,20 @@ class PrefixCache {
 
   int64_t size() const { return static_cast<int64_t>(entries_.size()); }
   /// Of keys and values, shared pages counted once.
-  int64_t bytes() const { return bytes_; }
+  int64_t bytes() const;
   /// The last used first.
   const std::list<Entry>& entries() const { return entries_; }
   int64_t evicted() const { return evicted_; }
 
  private:
   void drop(std::list<Entry>::iterator entry);
-  void count_bytes();
 
   runtime::Runtime* runtime_;
   int64_t most_entries_;
   int64_t most_bytes_;
   bool cuts_;
-  std::list<Entry> entries_;  // the last used first
-  int64_t bytes_ = 0;
+  std::list<Entry> entries_;   // the last used first
+  mutable int64_t bytes_ = 0;  // counted when asked for; -1: to be counted again
   int64_t evicted_ = 0;
 };
 

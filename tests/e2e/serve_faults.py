@@ -196,6 +196,41 @@ def kill_during_save(place: Place) -> None:
     expect(caught > 0, "no kill came in the middle of a save: nothing was tested")
 
 
+def churn(place: Place) -> None:
+    """More prefixes than memory and disk have room for, many clients, ends of all kinds: every answer is right."""
+    rng = random.Random(11)
+    prompts = [SHARED[i:i + length] + str(i % 7) * k for i, length in ((0, 300), (0, 900), (400, 700), (900, 1400), (5, 500), (1300, 800)) for k in (1, 2)]
+    expected = dict(zip(prompts, place.plain(*prompts)))
+    wrong: list[str] = []
+    restored = 0
+
+    def client(server: Server, seed: int, until: float) -> None:
+        order = random.Random(seed)
+        while time.monotonic() < until:
+            prompt = order.choice(prompts)
+            try:
+                text, cached = server.ask(prompt)
+                if text != expected[prompt]:
+                    wrong.append(f"{text!r} instead of {expected[prompt]!r} with {cached} tokens cached")
+            except Failure as failure:
+                wrong.append(str(failure))
+
+    for turn in range(4):
+        with place.serve("--prefix-disk", "20MB", "--prefix-memory", "12MB", "--cache-tokens", "5000") as server:
+            clients = [threading.Thread(target=client, args=(server, rng.random(), time.monotonic() + 3)) for _ in range(6)]
+            for one in clients:
+                one.start()
+            for one in clients:
+                one.join()
+            restored += server.metric("hearth_prefixes_restored_total")
+            expect(server.metric("hearth_answers_failed_total") == 0, "answers failed: " + server.log())
+            server.kill() if turn % 2 else server.stop()
+            expect("damaged" not in server.log(), server.log())
+            expect(sum(path.stat().st_size for path in place.files()) <= 20e6, "more on disk than was allowed")
+    expect(not wrong, f"{len(wrong)} wrong, the first: {wrong[:1]}")
+    expect(restored > 3, f"{restored} prefixes were read back: nothing was tested")
+
+
 def keeps_serving_without_room(place: Place, three: str, server: Server, message: str) -> None:
     server.ask(SHARED + "one")
     server.ask(SHARED + "two")
@@ -337,11 +372,13 @@ def memory_refusal(place: Place) -> None:
         stop.set()
         others.join()
         expect(not wrong, str(wrong))
+        expect(server.post("hi", "big")[0] >= 500, "while nobody else asks")
         expect(server.ask(SHARED + "three", "m")[0] == three, "afterwards")
+        expect("unloading" not in server.log(), "a model was unloaded for one that cannot fit: " + server.log())
         server.stop()
 
 
-TESTS = [restart, kill_during_save, full_disk, damaged_files, replaced_model, truncated_model, memory_refusal]
+TESTS = [restart, kill_during_save, churn, full_disk, damaged_files, replaced_model, truncated_model, memory_refusal]
 
 
 def main() -> int:
