@@ -123,7 +123,7 @@ bool Scheduler::wait_for_work() {
   }
   woken_ = false;
   for (auto& answer : incoming_) {
-    welcome(answer->submission.client);
+    turns_.come(answer->submission.client);
     waiting_.push_back(std::move(answer));
   }
   waiting_now_ += static_cast<int64_t>(incoming_.size());
@@ -181,17 +181,6 @@ void Scheduler::drop_cancelled(Answers& answers) {
   std::erase_if(answers, [](const auto& answer) { return answer->over; });
 }
 
-/// A new client comes where those are that have had least: no claim on what they had before it, nor less than
-/// they have.
-void Scheduler::welcome(const std::string& client) {
-  double least = served_.empty() ? 0 : served_.begin()->second;
-  for (const auto& [other, tokens] : served_) least = std::min(least, tokens);
-  served_.try_emplace(client, least);
-}
-
-/// Tokens computed for a client that has answers here.
-double Scheduler::served(const std::string& client) const { return served_.at(client); }
-
 /// Moves answers to the running ones while there is room: by priority, then those of the client that has been
 /// served least, then by age.
 void Scheduler::admit() {
@@ -199,7 +188,7 @@ void Scheduler::admit() {
     const auto next = std::min_element(waiting_.begin(), waiting_.end(), [&](const auto& a, const auto& b) {
       if (a->submission.priority != b->submission.priority)
         return a->submission.priority > b->submission.priority;
-      return served(a->submission.client) < served(b->submission.client);
+      return turns_.had(a->submission.client) < turns_.had(b->submission.client);
     });
     Answer& answer = **next;
     if (answer.admitted_s == 0) {
@@ -275,7 +264,7 @@ void Scheduler::plan_batch() {
   std::stable_sort(reading.begin(), reading.end(), [&](const Answer* a, const Answer* b) {
     if (a->submission.priority != b->submission.priority)
       return a->submission.priority > b->submission.priority;
-    return served(a->submission.client) < served(b->submission.client);
+    return turns_.had(a->submission.client) < turns_.had(b->submission.client);
   });
   for (Answer* answer : reading) {
     if (budget <= 0) break;
@@ -306,7 +295,7 @@ void Scheduler::digest(Answer& answer, size_t chunk) {
   const auto fed = static_cast<int64_t>(batch_[chunk].tokens.size()) - answer.proposed;
   const bool was_reading = !answer.writing();
   answer.computed += fed;
-  served_[answer.submission.client] += static_cast<double>(fed);
+  turns_.charge(answer.submission.client, static_cast<double>(fed));
   if (answer.pooler) return pool(answer, chunk);
   if (windowed_ && was_reading && (answer.computed == answer.snapshot_at || answer.writing()))
     snapshot(answer);
@@ -372,7 +361,7 @@ bool Scheduler::draw(Answer& answer, size_t chunk) {
   own_.generated_tokens += static_cast<int64_t>(answer.ids.size() - drawn);
   if (goes_on && answer.generation.is_full()) goes_on = false;
   answer.computed += accepted;
-  served_[answer.submission.client] += static_cast<double>(accepted);
+  turns_.charge(answer.submission.client, static_cast<double>(accepted));
   if (answer.proposed > accepted) {
     const Status cut = model_->runtime().truncate(answer.sequence, answer.computed);
     HEARTH_CHECK(cut.ok());  // a few tokens: every window has that slack
@@ -420,12 +409,7 @@ void Scheduler::end(Answer& answer, Result<Completion> result) {
     prefixes_.keep(answer.sequence, {answer.ids.begin(), answer.ids.begin() + answer.computed});
   }
   answer.has_sequence = false;
-  const std::string& client = answer.submission.client;
-  const auto is_other = [&](const auto& other) { return !other->over && other->submission.client == client; };
-  if (std::none_of(running_.begin(), running_.end(), [&](const auto& o) { return o && is_other(o); }) &&
-      std::none_of(waiting_.begin(), waiting_.end(), [&](const auto& o) { return o && is_other(o); })) {
-    served_.erase(client);
-  }
+  turns_.go(answer.submission.client);
   own_.answer_s.add(now_s() - answer.submitted_s);
   if (!result) {
     ++own_.failed;

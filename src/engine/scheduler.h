@@ -11,7 +11,6 @@
 #include <mutex>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "engine/completer.h"
@@ -19,6 +18,7 @@
 #include "engine/prefix_archive.h"
 #include "engine/prefix_cache.h"
 #include "engine/stats.h"
+#include "engine/turns.h"
 
 namespace hearth::engine {
 
@@ -87,8 +87,6 @@ class Scheduler {
   void step();
   void drop_cancelled(Answers& answers);
   void admit();
-  void welcome(const std::string& client);
-  double served(const std::string& client) const;
   bool has_room(int64_t tokens);
   bool find_sequence(Answer& answer);
   bool awaits_prefix(const Answer& answer, int64_t available) const;
@@ -118,12 +116,12 @@ class Scheduler {
   bool windowed_;  // a sequence cannot be shortened at will
   PrefixArchive* archive_;
   PrefixCache prefixes_;
-  double prompt_tokens_per_s_ = 0;                  // seen lately
-  std::unordered_map<std::string, double> served_;  // tokens computed for each client that has answers here
+  double prompt_tokens_per_s_ = 0;  // seen lately
 
   // Of the thread that runs.
   Answers waiting_;
   Answers running_;
+  Turns turns_;  // of the clients of both
   std::vector<Answer*> planned_;
   std::vector<runtime::SequenceChunk> batch_;
   int64_t planned_room_ = 0;    // tokens of pages that the batch may take

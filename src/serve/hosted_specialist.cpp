@@ -4,13 +4,13 @@
 #include <condition_variable>
 #include <exception>
 #include <list>
-#include <map>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
 
 #include "base/clock.h"
+#include "engine/turns.h"
 #include "io/json.h"
 #include "serve/hosted_model.h"
 
@@ -53,9 +53,7 @@ class HostedSpecialist : public HostedModel {
                   " answers are asked for already, which is the limit; try again later");
     }
     ++stats_.accepted;
-    int64_t least = served_.empty() ? 0 : served_.begin()->second;
-    for (const auto& [client, count] : served_) least = std::min(least, count);
-    served_.try_emplace(submission.client, least);  // who comes has no claim on what others had before
+    turns_.come(submission.client);
     queue_.push_back({std::move(submission), now_s()});
     wake_.notify_one();
     return {};
@@ -138,27 +136,17 @@ class HostedSpecialist : public HostedModel {
       if (dropping_ || is_cancelled(*it)) out.splice(out.end(), queue_, it);
       it = next;
     }
-    for (const Waiting& one : out) forget(one.submission.client);
     return out;
-  }
-
-  /// Clients without anything in the queue are forgotten.
-  void forget(const std::string& client) {
-    const bool waits = std::any_of(queue_.begin(), queue_.end(),
-                                   [&](const Waiting& other) { return other.submission.client == client; });
-    if (!waits) served_.erase(client);
   }
 
   void take_next(Queue& out) {
     const auto next = std::min_element(queue_.begin(), queue_.end(), [&](const auto& a, const auto& b) {
       if (a.submission.priority != b.submission.priority)
         return a.submission.priority > b.submission.priority;
-      return served_[a.submission.client] < served_[b.submission.client];
+      return turns_.had(a.submission.client) < turns_.had(b.submission.client);
     });
     out.splice(out.end(), queue_, next);
-    const std::string& client = out.front().submission.client;
-    ++served_[client];
-    forget(client);
+    turns_.charge(out.front().submission.client, 1);
   }
 
   static engine::Completion cancelled() {
@@ -179,12 +167,14 @@ class HostedSpecialist : public HostedModel {
   }
 
   void end(Waiting& waiting, Result<engine::Completion> result) {
-    record(result, now_s() - waiting.since_s);
+    record(waiting, result);
     if (waiting.submission.on_done) waiting.submission.on_done(std::move(result));
   }
 
-  void record(const Result<engine::Completion>& result, double seconds) {
+  void record(const Waiting& waiting, const Result<engine::Completion>& result) {
+    const double seconds = now_s() - waiting.since_s;
     const std::lock_guard lock(mutex_);
+    turns_.go(waiting.submission.client);
     stats_.running = 0;
     stats_.answer_s.add(seconds);
     if (!result) {
@@ -206,7 +196,7 @@ class HostedSpecialist : public HostedModel {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   Queue queue_;
-  std::map<std::string, int64_t> served_;  // answers taken of each client that waits
+  engine::Turns turns_;
   bool woken_ = false;
   bool stopping_ = false;
   bool dropping_ = false;

@@ -41,8 +41,11 @@ class Echo : public HostedModel {
     if (text == "throw") throw std::bad_alloc();
     if (text == "hold") {
       submission.on_text("word", {});
-      const std::lock_guard lock(mutex_);
-      held_.push_back(std::move(submission));
+      {
+        const std::lock_guard lock(mutex_);
+        held_.push_back(std::move(submission));
+      }
+      wake();
       return {};
     }
     if (text == "fail") {
