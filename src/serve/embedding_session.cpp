@@ -111,7 +111,7 @@ void EmbeddingSession::on_done(size_t index, Result<engine::Completion> result) 
   if (result->finish == engine::FinishReason::kCancelled) {
     record_.cancelled = true;
     return give_up(responder_->gone() ? fail(ErrorCode::kCancelled, "the client has gone")
-                                      : fail(ErrorCode::kBusy, "the server is shutting down"));
+                                      : fail(ErrorCode::kUnavailable, "the server is shutting down"));
   }
   answer_.vectors[index] = std::move(result->embedding);
   if (request_.dimensions) engine::shorten(answer_.vectors[index], *request_.dimensions);

@@ -4,6 +4,7 @@ content type and body must be described, and the body must fit.
 
 Usage: openapi_test.py HEARTH SOURCE_FOLDER
 """
+import hashlib
 import http.client
 import json
 import os
@@ -163,20 +164,32 @@ def run(port: int, document: dict) -> list[str]:
     return checker.wrong
 
 
+def config(priority: int) -> str:
+    return f'[[api_keys]]\nname = "test"\nsha256 = "{hashlib.sha256(KEY.encode()).hexdigest()}"\npriority = {priority}\n'
+
+
+def check_config(hearth: str, folder: str) -> list[str]:
+    path = pathlib.Path(folder) / "bad.toml"
+    path.write_text(config(101))
+    ended = subprocess.run([hearth, "serve", "--config", path, "--port", "0"], capture_output=True, text=True, timeout=60, check=False)
+    return [] if ended.returncode == 2 and "priority = 101" in ended.stderr else [f"a priority of 101 got {ended.returncode}: {ended.stderr}"]
+
+
 def main() -> int:
     hearth, source = sys.argv[1], pathlib.Path(sys.argv[2])
     document = json.loads((source / "docs" / "openapi.json").read_text())
     with tempfile.TemporaryDirectory() as folder:
         model = pathlib.Path(folder) / "chat"
         subprocess.run([sys.executable, "-B", HERE.parent / "clients" / "make_chat_model.py", model], check=True)
-        server = subprocess.Popen([hearth, "serve", model, "--port", "0", "--quiet", "--ctx", "1024", "--parallel", "4", "--queue", "60"],
+        (pathlib.Path(folder) / "hearth.toml").write_text(config(10))
+        server = subprocess.Popen([hearth, "serve", model, "--config", folder + "/hearth.toml", "--port", "0", "--quiet", "--ctx", "1024", "--parallel", "4", "--queue", "60"],
                                   stderr=subprocess.PIPE, text=True,
-                                  env={**os.environ, "HEARTH_HOME": folder + "/home", "HEARTH_NO_CHECK": "1", "HEARTH_API_KEY": KEY})
+                                  env={**os.environ, "HEARTH_HOME": folder + "/home", "HEARTH_NO_CHECK": "1"})
         port = next(int(found.group(1)) for line in server.stderr if (found := re.search(r"http://[^:]+:(\d+)", line)))
         threading.Thread(target=server.stderr.read, daemon=True).start()
         while Checker(port, document).ask("GET", "/ready")[0].status != 200:
             pass
-        wrong = run(port, document)
+        wrong = check_config(hearth, folder) + run(port, document)
         server.terminate()
         if (status := server.wait(60)) != 0:
             wrong.append(f"the server ended with {status}")
