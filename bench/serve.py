@@ -125,11 +125,12 @@ def main() -> None:
     parser.add_argument("--own", type=int, default=64)
     parser.add_argument("--out", type=int, default=64)
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=URL")
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="of the prompts; by the clock, so that no peer has them in its cache")
     parser.add_argument("--json")
     args = parser.parse_args()
     peers = dict(peer.split("=", 1) for peer in args.peer)
     results: dict[str, list[dict]] = {name: [] for name in ("hearth", *peers)}
-    rng = random.Random(1)
+    rng = random.Random(args.seed)
     for number in range(args.rounds):
         server = Hearth(args.hearth, args.model, args.clients)
         shared = text_of(server, rng, args.shared)

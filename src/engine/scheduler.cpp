@@ -2,6 +2,7 @@
 #include "engine/scheduler.h"
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <utility>
 
@@ -115,11 +116,24 @@ void Scheduler::stop(bool finish) {
   wake_.notify_one();
 }
 
+/// Requests often come in bursts, with prompts that begin alike: before a long step those that come a moment
+/// later are waited for.
+void Scheduler::gather(std::unique_lock<std::mutex>& lock) {
+  constexpr double kShare = 0.02, kMostS = 0.01;
+  if (prompt_tokens_per_s_ == 0) return;
+  int64_t tokens = 0;
+  for (const auto& answer : incoming_) tokens += answer->prompt_tokens;
+  const double wait_s = std::min(kMostS, kShare * static_cast<double>(tokens) / prompt_tokens_per_s_);
+  if (wait_s < kMostS / 10) return;
+  wake_.wait_for(lock, std::chrono::duration<double>(wait_s), [&] { return stopping_; });
+}
+
 /// False when there is nothing left to do.
 bool Scheduler::wait_for_work() {
   std::unique_lock lock(mutex_);
   if (running_.empty() && waiting_.empty()) {
     wake_.wait(lock, [&] { return stopping_ || woken_ || !incoming_.empty(); });
+    gather(lock);
   }
   woken_ = false;
   for (auto& answer : incoming_) {
@@ -156,13 +170,7 @@ void Scheduler::step() {
     const double start_s = now_s();
     const Status computed = compute();
     if (computed) {
-      int64_t prompt_part = 0;
-      for (size_t i = 0; i < planned_.size(); ++i) {
-        if (!planned_[i]->writing()) prompt_part += static_cast<int64_t>(batch_[i].tokens.size());
-      }
-      const double rate = static_cast<double>(prompt_part) / std::max(1e-6, now_s() - start_s);
-      if (prompt_part >= kLeastPiece)
-        prompt_tokens_per_s_ = prompt_tokens_per_s_ == 0 ? rate : 0.7 * prompt_tokens_per_s_ + 0.3 * rate;
+      learn_speed(now_s() - start_s);
       for (size_t i = 0; i < planned_.size(); ++i) digest_safely(*planned_[i], i);
     } else if (!make_room(computed.error())) {
       for (Answer* answer : planned_) end(*answer, computed.error());
@@ -200,14 +208,36 @@ void Scheduler::admit() {
   }
 }
 
+/// What the batch just computed says about how fast prompts are read.
+void Scheduler::learn_speed(double elapsed_s) {
+  constexpr double kKept = 0.7;  // of what was known before
+  const auto mix = [&](double& known, double seen) {
+    known = known == 0 ? seen : kKept * known + (1 - kKept) * seen;
+  };
+  int64_t read = 0;
+  bool writing = false;
+  for (size_t i = 0; i < planned_.size(); ++i) {
+    if (planned_[i]->writing()) {
+      writing = true;
+    } else {
+      read += static_cast<int64_t>(batch_[i].tokens.size());
+    }
+  }
+  if (read == 0) return mix(writing_step_s_, elapsed_s);
+  if (read < kLeastPiece) return;
+  const double for_writing_s = writing ? std::min(writing_step_s_, elapsed_s / 2) : 0;
+  mix(prompt_tokens_per_s_, static_cast<double>(read) / std::max(1e-6, elapsed_s - for_writing_s));
+}
+
 /// Tokens of prompts in the next step: as many as are computed in stall_s while others write, else in four
 /// times that, so that a client that goes away is soon noticed; never more than a batch holds.
 int64_t Scheduler::prompt_budget(bool writing) const {
+  constexpr int64_t kWhole = 16;
   const int64_t most = model_->runtime().options().max_batch_tokens;
   if (prompt_tokens_per_s_ == 0) return std::min(most, 4 * kLeastPiece);
   const double time_s = writing ? options_.stall_s : 4 * options_.stall_s;
   const auto in_time = static_cast<int64_t>(time_s * prompt_tokens_per_s_);
-  return std::clamp(in_time / kLeastPiece * kLeastPiece, std::min(kLeastPiece, most), most);
+  return std::clamp(in_time / kWhole * kWhole, std::min(kLeastPiece, most), most);
 }
 
 /// Puts the answer's next tokens into the batch.
@@ -217,6 +247,7 @@ void Scheduler::plan(Answer& answer, int64_t& budget) {
   answer.proposed = 0;
   if (!answer.writing() || count > 1) {
     if (answer.snapshot_at > first) count = std::min(count, answer.snapshot_at - first);
+    if (first < answer.prompt_tokens && !answer.pooler) count = std::min(count, fork_point(answer) - first);
     if (windowed_ && first < answer.prompt_tokens) count = std::min(count, answer.prompt_tokens - first);
     count = std::min(count, budget);
     budget -= count;

@@ -28,8 +28,9 @@ struct SchedulerOptions {
   int32_t max_running = 8;
   /// Answers that may wait beside them; more are refused.
   int32_t max_waiting = 128;
-  /// How long a step may take that computes part of a prompt while answers are being written, in seconds.
-  double stall_s = 0.15;
+  /// How much longer a step may take for the prompts that it reads while answers are being written, in
+  /// seconds.
+  double stall_s = 0.25;
   bool speculate = true;
   /// Bytes of keys and values that kept prefixes may hold; 0: as many as answers leave them.
   int64_t prefix_bytes = 0;
@@ -84,6 +85,7 @@ class Scheduler {
   Result<std::unique_ptr<Answer>> prepare(Submission submission) const;
   Status take_place();
   bool wait_for_work();
+  void gather(std::unique_lock<std::mutex>& lock);
   void step();
   void drop_cancelled(Answers& answers);
   void admit();
@@ -96,7 +98,9 @@ class Scheduler {
   void wait_for_archive();
   bool end_archiving();
   void archive_prefixes();
+  int64_t fork_point(const Answer& answer) const;
   int64_t prompt_budget(bool writing) const;
+  void learn_speed(double elapsed_s);
   void plan(Answer& answer, int64_t& budget);
   void plan_batch();
   Status compute();
@@ -117,6 +121,7 @@ class Scheduler {
   PrefixArchive* archive_;
   PrefixCache prefixes_;
   double prompt_tokens_per_s_ = 0;  // seen lately
+  double writing_step_s_ = 0;       // seen lately, of steps that read nothing
 
   // Of the thread that runs.
   Answers waiting_;

@@ -24,6 +24,18 @@ bool Scheduler::awaits_prefix(const Answer& answer, int64_t available) const {
   return false;
 }
 
+/// Where the reading of a prompt should pause because others wait to go on from there; the end of the prompt
+/// where none do.
+int64_t Scheduler::fork_point(const Answer& answer) const {
+  int64_t point = std::max(answer.prompt_tokens, static_cast<int64_t>(answer.ids.size()));
+  for (const auto& other : running_) {
+    if (other->has_sequence || other->pooler) continue;
+    const int64_t shared = common_prefix(other->ids, answer.ids);
+    if (shared >= answer.computed + kWorthWaiting) point = std::min(point, shared);
+  }
+  return point;
+}
+
 /// Whether so many more tokens, and some to write, fit beside what is planned and what others still have to
 /// read; kept prefixes give way where that helps. Always for an answer that has the cache for itself.
 bool Scheduler::has_room(int64_t tokens) {
