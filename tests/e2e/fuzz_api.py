@@ -19,7 +19,7 @@ LEFT_OUT = "positive_data_acceptance"
 
 
 def main() -> int:
-    hearth, schemathesis, options = sys.argv[1], sys.argv[2], sys.argv[3:]
+    hearth, schemathesis, options = sys.argv[1], pathlib.Path(sys.argv[2]).absolute(), sys.argv[3:]
     with tempfile.TemporaryDirectory() as folder:
         model = pathlib.Path(folder) / "chat"
         subprocess.run([sys.executable, "-B", HERE.parent / "clients" / "make_chat_model.py", model], check=True)
@@ -29,12 +29,14 @@ def main() -> int:
         url = next(found.group(0) for line in server.stderr if (found := re.search(r"http://[^\s]+", line)))
         log: list[str] = []
         threading.Thread(target=lambda: log.extend(server.stderr), daemon=True).start()
-        status = subprocess.run([schemathesis, "run", url + "/openapi.json", "--checks", "all", "--exclude-checks", LEFT_OUT,
-                                 "--phases", "examples,coverage,fuzzing", "--max-examples", "150", "--request-timeout", "60",
-                                 "--wait-for-schema", "30", "--continue-on-failure", "--suppress-health-check", "all", "--output-sanitize", "false",
-                                 *options],
-                                cwd=folder, check=False).returncode
-        server.terminate()
+        try:
+            status = subprocess.run([schemathesis, "run", url + "/openapi.json", "--checks", "all", "--exclude-checks", LEFT_OUT,
+                                     "--phases", "examples,coverage,fuzzing", "--max-examples", "150", "--request-timeout", "60",
+                                     "--wait-for-schema", "30", "--continue-on-failure", "--suppress-health-check", "all", "--output-sanitize", "false",
+                                     *options],
+                                    cwd=folder, check=False).returncode
+        finally:
+            server.terminate()
         if (ended := server.wait(60)) != 0:
             print(f"fuzz_api: the server ended with {ended}\n" + "".join(log[-20:]))
             status = 1
