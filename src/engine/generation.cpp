@@ -140,9 +140,15 @@ bool Generation::take_forced(std::vector<int32_t>& history, const TextSink& sink
   return true;
 }
 
+void Generation::draw_ahead(std::span<const float> logits, std::span<const int32_t> history) {
+  ahead_.emplace(draw(logits, history));
+}
+
 Result<bool> Generation::advance(std::span<const float> logits, std::span<const int32_t> history,
                                  const TextSink& sink) {
-  HEARTH_ASSIGN(const runtime::SampledToken sampled, draw(logits, history));
+  const auto drawn = ahead_ ? *std::exchange(ahead_, std::nullopt) : draw(logits, history);
+  if (!drawn) return drawn.error();
+  const runtime::SampledToken& sampled = *drawn;
   record(sampled);
   if (matcher_ && matcher_->finished()) {  // the grammar's end token, which nothing can follow
     completion_.tokens.back().text.clear();

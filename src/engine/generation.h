@@ -20,6 +20,9 @@ class Generation {
   static Result<Generation> create(const CompletionRequest& request, const text::Tokenizer* tokenizer,
                                    int64_t vocabulary);
 
+  /// Draws what the next advance() with the same arguments will take: its costly part, which may be done for
+  /// many answers at a time, each on a thread of its own.
+  void draw_ahead(std::span<const float> logits, std::span<const int32_t> history);
   /// Draws a token; `history`: all tokens so far, the prompt's included. Text that became final goes to
   /// `sink`. False when the answer is over (see completion().finish); the token drawn is last_token() either
   /// way. Errors: as SamplerChain::sample.
@@ -57,6 +60,7 @@ class Generation {
   std::optional<text::GrammarMatcher> matcher_;
   std::vector<uint64_t> allowed_;  // by token, as bits
   std::vector<float> masked_;      // logits
+  std::optional<Result<runtime::SampledToken>> ahead_;
   int64_t max_tokens_;
   bool ignore_end_;
   std::vector<text::TokenId> shown_;

@@ -171,6 +171,7 @@ void Scheduler::step() {
     const Status computed = compute();
     if (computed) {
       learn_speed(now_s() - start_s);
+      draw_first();
       for (size_t i = 0; i < planned_.size(); ++i) digest_safely(*planned_[i], i);
     } else if (!make_room(computed.error())) {
       for (Answer* answer : planned_) end(*answer, computed.error());
@@ -358,6 +359,24 @@ void Scheduler::pool(Answer& answer, size_t chunk) {
   Completion& completion = answer.generation.completion();
   completion.embedding = std::move(embedding).value();
   end(answer, std::move(completion));
+}
+
+/// The first token of each answer that draws in this step: those of a large vocabulary take a while, which
+/// the threads share.
+void Scheduler::draw_first() {
+  const auto vocabulary = static_cast<size_t>(model_->runtime().vocabulary());
+  model_->pool().parallel_for(
+      static_cast<int64_t>(planned_.size()),
+      [&](int64_t i) {
+        const auto chunk = static_cast<size_t>(i);
+        if (batch_[chunk].logits == runtime::LogitsWanted::kNone) return;
+        Answer& answer = *planned_[chunk];
+        try {
+          answer.generation.draw_ahead(model_->runtime().logits(chunk).first(vocabulary), answer.ids);
+        } catch (const std::exception&) {  // of memory: digest() meets it again, and ends this answer
+        }
+      },
+      Priority::kDecode);
 }
 
 /// Draws a token, and one more for every proposed one that was drawn. False when the answer is over.

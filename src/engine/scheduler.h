@@ -108,6 +108,7 @@ class Scheduler {
   void digest_safely(Answer& answer, size_t chunk);
   void digest(Answer& answer, size_t chunk);
   void pool(Answer& answer, size_t chunk);
+  void draw_first();
   bool draw(Answer& answer, size_t chunk);
   void snapshot(Answer& answer);
   void tell(Answer& answer);
