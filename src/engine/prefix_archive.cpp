@@ -2,12 +2,15 @@
 #include "engine/prefix_archive.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <exception>
+#include <new>
 #include <utility>
 
 #include "base/check.h"
@@ -25,6 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kKind = ".prefix";
+constexpr int64_t kPage = 64;       // tokens: what a sequence has room in
 constexpr int64_t kWindowCut = 64;  // tokens that a windowed sequence can certainly be shortened by
 constexpr int64_t kGrowth =
     4;  // a longer file must be longer by a quarter: their sum stays a few times the last
@@ -47,6 +51,11 @@ std::string identity_of(LocalModel& model, const std::string& source) {
   return out + model.runtime().image_layout();
 }
 
+std::chrono::duration<double> time_until(double until_s) {
+  constexpr double kMostS = 3600;  // clocks overflow
+  return std::chrono::duration<double>(std::clamp(until_s - now_s(), 0.0, kMostS));
+}
+
 /// Whether a temporary, ".NAME.prefix.tmp-PID-N", is of a process that is gone (or of one that had our id).
 bool is_left_over(const fs::path& path, fs::file_time_type start) {
   constexpr std::string_view kMark = ".prefix.tmp-";
@@ -63,6 +72,21 @@ bool is_left_over(const fs::path& path, fs::file_time_type start) {
   return (::kill(pid, 0) != 0 && errno == ESRCH) || touched < start - std::chrono::hours(1);
 }
 
+/// Prompts can be read out of the files.
+Status make_own(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) return io::io_error(folder, "cannot make the folder", error.value());
+  struct stat info = {};
+  if (::stat(folder.c_str(), &info) != 0) return io::io_error(folder, "cannot be looked at", errno);
+  if (info.st_uid != ::geteuid())
+    return fail(ErrorCode::kIo, folder.string(),
+                ": belongs to another user, who could read the prompts in it");
+  fs::permissions(folder, fs::perms::owner_all, error);
+  if (error) return io::io_error(folder, "cannot be closed to other users", error.value());
+  return {};
+}
+
 std::vector<fs::path> list(const fs::path& folder) {
   std::vector<fs::path> out;
   std::error_code error;
@@ -74,10 +98,7 @@ std::vector<fs::path> list(const fs::path& folder) {
 }  // namespace
 
 Result<std::unique_ptr<PrefixArchive>> PrefixArchive::create(LocalModel& model, ArchiveOptions options) {
-  std::error_code error;
-  fs::create_directories(options.folder, error);
-  if (error) return io::io_error(options.folder, "cannot make the folder", error.value());
-  fs::permissions(options.folder, fs::perms::owner_all, error);  // prompts can be read out of the files
+  HEARTH_RETURN_IF_ERROR(make_own(options.folder));
   std::string identity = identity_of(model, options.source);
   std::unique_ptr<PrefixArchive> archive(new PrefixArchive(model, std::move(options), std::move(identity)));
   archive->look_around();
@@ -108,7 +129,11 @@ void PrefixArchive::look_around() {
     } else if (file->header().identity == identity_) {
       const io::PrefixHeader& header = file->header();
       const auto count = static_cast<int64_t>(header.tokens.size());
-      files_.push_back({path, header.tokens, {count, header.marks}, static_cast<int64_t>(file->bytes())});
+      files_.push_back({path,
+                        header.tokens,
+                        {count, header.marks},
+                        static_cast<int64_t>(file->bytes()),
+                        static_cast<int64_t>(header.body_bytes())});
       stats_.bytes += files_.back().bytes;
     }
   }
@@ -116,7 +141,7 @@ void PrefixArchive::look_around() {
 
 bool PrefixArchive::busy() const {
   const std::lock_guard lock(mutex_);
-  return job_.has_value();
+  return job_.has_value() || working_;
 }
 
 /// Of a sequence of `tokens`, how much of `prompt` it can be cut to.
@@ -127,18 +152,28 @@ int64_t PrefixArchive::usable(std::span<const int32_t> tokens, std::span<const i
   return shared;
 }
 
-PrefixArchive::Found PrefixArchive::find(std::span<const int32_t> prompt, int64_t limit) const {
+/// What the first tokens of a file take in memory.
+int64_t PrefixArchive::sequence_bytes(const File& file, int64_t tokens) const {
+  const auto pages = [](int64_t count) { return (count + kPage - 1) / kPage; };
+  const int64_t all = pages(static_cast<int64_t>(file.tokens.size()));
+  return cuts_ && all > 0 ? file.body_bytes / all * pages(tokens) : file.body_bytes;
+}
+
+/// `most_bytes`: that the sequence may take; 0: all.
+PrefixArchive::Found PrefixArchive::find(std::span<const int32_t> prompt, int64_t limit,
+                                         int64_t most_bytes) const {
   Found best;
   for (size_t i = 0; i < files_.size(); ++i) {
-    if (const int64_t tokens = usable(files_[i].tokens, prompt, limit); tokens > best.tokens)
-      best = {i, tokens};
+    const int64_t tokens = usable(files_[i].tokens, prompt, limit);
+    if (most_bytes > 0 && sequence_bytes(files_[i], tokens) > most_bytes) continue;
+    if (tokens > best.tokens) best = {i, tokens};
   }
   return best;
 }
 
 int64_t PrefixArchive::stored(std::span<const int32_t> prompt, int64_t limit) const {
   const std::lock_guard lock(mutex_);
-  return find(prompt, limit).tokens;
+  return find(prompt, limit, most_read_).tokens;
 }
 
 int64_t PrefixArchive::restoring(std::span<const int32_t> prompt, int64_t limit) const {
@@ -148,8 +183,8 @@ int64_t PrefixArchive::restoring(std::span<const int32_t> prompt, int64_t limit)
 
 Status PrefixArchive::restore(std::span<const int32_t> prompt, int64_t limit) {
   const std::lock_guard lock(mutex_);
-  if (job_) return fail(ErrorCode::kBusy, "the archive has a job");
-  const Found found = find(prompt, limit);
+  if (job_ || working_) return fail(ErrorCode::kBusy, "the archive has a job");
+  const Found found = find(prompt, limit, most_read_);
   if (found.tokens == 0) return fail(ErrorCode::kNotFound, "no file has this prefix");
   Job job;
   job.reads = true;
@@ -169,21 +204,24 @@ bool PrefixArchive::worth_saving(std::span<const int32_t> tokens) const {
   const auto count = static_cast<int64_t>(tokens.size());
   const std::lock_guard lock(mutex_);
   return count >= options_.least_tokens && now_s() >= try_again_s_ &&
-         count - find(tokens, count).tokens >= std::max(options_.least_tokens, count / kGrowth);
+         count - find(tokens, count, 0).tokens >= std::max(options_.least_tokens, count / kGrowth);
 }
 
 bool PrefixArchive::save(runtime::SeqId sequence, std::span<const int32_t> tokens) {
   const std::lock_guard lock(mutex_);
-  if (job_) return false;
+  if (job_ || working_) return false;
   HEARTH_CHECK(runtime_->length(sequence) == static_cast<int64_t>(tokens.size()));
   job_ = Job{.sequence = sequence, .tokens = {tokens.begin(), tokens.end()}, .file = {}};
   wake_.notify_all();
   return true;
 }
 
-bool PrefixArchive::save_now(runtime::SeqId sequence, std::span<const int32_t> tokens, double deadline_s) {
+bool PrefixArchive::save_now(runtime::SeqId sequence, std::span<const int32_t> tokens,
+                             fs::file_time_type used, double deadline_s) {
   HEARTH_CHECK(!busy());
-  return write(sequence, {tokens.begin(), tokens.end()}, [&] { return now_s() < deadline_s; });
+  HEARTH_CHECK(runtime_->length(sequence) == static_cast<int64_t>(tokens.size()));
+  return write(
+      sequence, {tokens.begin(), tokens.end()}, used, [&] { return now_s() < deadline_s; }, [] {});
 }
 
 std::optional<PrefixArchive::Done> PrefixArchive::take() {
@@ -194,31 +232,71 @@ std::optional<PrefixArchive::Done> PrefixArchive::take() {
   return done;
 }
 
-void PrefixArchive::finish(bool give_up) {
+void PrefixArchive::finish(double until_s) {
   std::unique_lock lock(mutex_);
-  give_up_ = give_up;
-  ended_.wait(lock, [&] { return !job_ || job_->over || stopping_; });
+  const auto over = [&] { return !job_ || job_->over || stopping_; };
+  if (ended_.wait_for(lock, time_until(until_s), over)) return;
+  give_up_ = true;
+  ended_.wait(lock, over);
   give_up_ = false;
 }
 
+bool PrefixArchive::rest(double until_s) {
+  std::unique_lock lock(mutex_);
+  return ended_.wait_for(lock, time_until(until_s), [&] { return !job_ && !working_; });
+}
+
+/// Memory that runs out ends a job, not the process.
 void PrefixArchive::run() {
-  while (true) {
-    Job job;
-    {
-      std::unique_lock lock(mutex_);
-      wake_.wait(lock, [&] { return stopping_ || (job_ && !job_->over); });
-      if (stopping_) return;
-      job = *job_;
+  while (wait_for_job()) {
+    bool good = false;
+    try {
+      good = work();
+    } catch (const std::bad_alloc&) {
+      log_line(LogLevel::kWarning, "a prefix was not saved or read: there is no memory for that");
+    } catch (const std::exception& error) {
+      log_line(LogLevel::kWarning, concat("a prefix was not saved or read: ", error.what()));
     }
-    const bool good = job.reads ? read(job) : write(job.sequence, job.tokens, [&] { return !give_up_; });
+    hand_back(good);
     {
       const std::lock_guard lock(mutex_);
-      job_->good = good;
-      job_->over = true;
+      working_ = false;
       ended_.notify_all();
     }
     if (on_done_) on_done_();
   }
+}
+
+/// False: the end has come.
+bool PrefixArchive::wait_for_job() {
+  std::unique_lock lock(mutex_);
+  wake_.wait(lock, [&] { return stopping_ || (job_ && !job_->over); });
+  working_ = !stopping_;
+  return working_;
+}
+
+bool PrefixArchive::work() {
+  Job job;
+  {
+    const std::lock_guard lock(mutex_);
+    job = *job_;
+  }
+  if (job.reads) return read(job);
+  return write(
+      job.sequence, job.tokens, fs::file_time_type::clock::now(), [&] { return !give_up_; },
+      [&] { hand_back(true); });
+}
+
+/// The job can be taken, if it cannot be already: whatever is left to do needs no sequence.
+void PrefixArchive::hand_back(bool good) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!job_ || job_->over) return;
+    job_->good = good;
+    job_->over = true;
+    ended_.notify_all();
+  }
+  if (on_done_) on_done_();
 }
 
 void PrefixArchive::stop() {
@@ -233,18 +311,29 @@ ArchiveStats PrefixArchive::stats() const {
   return stats_;
 }
 
-/// Fills the job's sequence. A file that is not what it was when it was listed is never used again.
-bool PrefixArchive::read(const Job& job) {
-  auto file = io::PrefixFile::open(job.file.path);
-  Status done = file ? Status() : Status(file.error());
-  if (done && (file->header().identity != identity_ || file->header().marks != job.file.image.first_pages ||
-               file->header().tokens != job.file.tokens))
-    done = fail(ErrorCode::kCorrupt, job.file.path.string(), " has been changed");
-  for (const std::span<std::byte> piece : runtime_->image_pieces(job.sequence)) {
-    if (done) done = file->read_next(piece);
+/// Fills the job's sequence.
+Status PrefixArchive::fill(const Job& job) const {
+  HEARTH_ASSIGN(io::PrefixFile file, io::PrefixFile::open(job.file.path));
+  const io::PrefixHeader& header = file.header();
+  if (header.identity != identity_ || header.marks != job.file.image.first_pages ||
+      header.tokens != job.file.tokens)
+    return fail(ErrorCode::kCorrupt, job.file.path.string(), " has been changed");
+  const auto pieces = runtime_->image_pieces(job.sequence);
+  const bool beginning = cuts_ && job.tokens.size() < header.tokens.size();
+  if (beginning ? header.piece_bytes.size() < pieces.size() : header.piece_bytes.size() != pieces.size())
+    return fail(ErrorCode::kCorrupt, job.file.path.string(), " has ", header.piece_bytes.size(),
+                " pieces instead of ", pieces.size());
+  for (const std::span<std::byte> piece : pieces) {
+    if (give_up_) return fail(ErrorCode::kCancelled, job.file.path.string(), ": was not read");
+    HEARTH_RETURN_IF_ERROR(file.read_next(piece));
   }
-  if (!done) {
-    discard(job.file.path, done.error());
+  return {};
+}
+
+/// A file that is not what it was when it was listed is never used again.
+bool PrefixArchive::read(const Job& job) {
+  if (const Status filled = fill(job); !filled) {
+    if (filled.error().code != ErrorCode::kCancelled) discard(job.file.path, filled.error());
     return false;
   }
   std::error_code ignored;
@@ -255,9 +344,11 @@ bool PrefixArchive::read(const Job& job) {
   return true;
 }
 
-/// Writes a file, after making room for it.
+/// Writes a file, where there is room for one that was used last at `used`. `on_copied` is called when the
+/// sequence is not needed any more.
 bool PrefixArchive::write(runtime::SeqId sequence, const std::vector<int32_t>& tokens,
-                          const std::function<bool()>& go_on) {
+                          fs::file_time_type used, const std::function<bool()>& go_on,
+                          const std::function<void()>& on_copied) {
   File file;
   file.tokens = tokens;
   file.image = runtime_->image(sequence);
@@ -265,12 +356,12 @@ bool PrefixArchive::write(runtime::SeqId sequence, const std::vector<int32_t>& t
   const auto pieces = runtime_->image_pieces(sequence);
   constexpr int64_t kPieceEntry = 12;  // of the header
   file.bytes = static_cast<int64_t>(identity_.size() + tokens.size() * sizeof(int32_t));
-  for (const auto piece : pieces) file.bytes += static_cast<int64_t>(piece.size()) + kPieceEntry;
-  if (file.bytes > options_.most_bytes) return true;  // as if it had been saved and thrown away at once
-  make_room(file.bytes);
-  const io::PrefixHeader header{identity_, tokens, file.image.first_pages, {}, {}};
-  const Status done = io::write_prefix_file(file.path, header, pieces, go_on);
-  if (!done) {
+  for (const auto piece : pieces) {
+    file.body_bytes += static_cast<int64_t>(piece.size());
+    file.bytes += static_cast<int64_t>(piece.size()) + kPieceEntry;
+  }
+  if (!who_gives_way(file, used)) return true;  // as if it had been saved and thrown away at once
+  if (const Status done = put(file, pieces, used, go_on, on_copied); !done) {
     if (done.error().code == ErrorCode::kCancelled) return false;
     log_line(LogLevel::kWarning, concat("a prefix was not saved: ", done.error().message));
     const std::lock_guard lock(mutex_);
@@ -283,15 +374,39 @@ bool PrefixArchive::write(runtime::SeqId sequence, const std::vector<int32_t>& t
   return true;
 }
 
+/// Others give way when nothing but the new file's name is missing.
+Status PrefixArchive::put(const File& file, std::span<const std::span<std::byte>> pieces,
+                          fs::file_time_type used, const std::function<bool()>& go_on,
+                          const std::function<void()>& on_copied) {
+  const io::PrefixHeader header{identity_, file.tokens, file.image.first_pages, {}, {}};
+  HEARTH_ASSIGN(io::AtomicFile out, io::write_prefix_file(file.path, header, pieces, go_on));
+  on_copied();
+  HEARTH_RETURN_IF_ERROR(out.sync());
+  const auto leaving = who_gives_way(file, used);
+  if (!leaving) return fail(ErrorCode::kCancelled, file.path.string(), ": others have taken its room");
+  std::error_code ignored;
+  for (const fs::path& path : *leaving) {
+    fs::remove(path, ignored);
+    forget(path);
+  }
+  HEARTH_RETURN_IF_ERROR(out.commit());
+  fs::last_write_time(file.path, used, ignored);
+  return {};
+}
+
+/// Whether `other` is needed no more when there is `file`.
+bool PrefixArchive::contains(const File& file, const File& other) const {
+  const auto count = static_cast<int64_t>(other.tokens.size());
+  return other.path == file.path || (cuts_ && common_prefix(other.tokens, file.tokens) == count);
+}
+
 /// Lists a new file, in place of those that it has all of.
 void PrefixArchive::replace_by(File file) {
   std::vector<fs::path> superfluous;
   {
     const std::lock_guard lock(mutex_);
     std::erase_if(files_, [&](const File& other) {
-      const auto count = static_cast<int64_t>(other.tokens.size());
-      const bool inside = cuts_ && common_prefix(other.tokens, file.tokens) == count;
-      if (other.path != file.path && !inside) return false;
+      if (!contains(file, other)) return false;
       if (other.path != file.path) superfluous.push_back(other.path);
       stats_.bytes -= other.bytes;
       return true;
@@ -304,31 +419,39 @@ void PrefixArchive::replace_by(File file) {
   for (const fs::path& path : superfluous) fs::remove(path, ignored);
 }
 
-/// For so many more bytes in the folder: the files of whichever model that were used longest ago go.
-void PrefixArchive::make_room(int64_t bytes) {
+/// The files, of whichever model, that must go for this one, which was used last at `used`: those that it
+/// contains, then those used longest ago. Nothing where it would have to be one that was used later.
+std::optional<std::vector<fs::path>> PrefixArchive::who_gives_way(const File& file,
+                                                                  fs::file_time_type used) const {
   struct Old {
     fs::file_time_type used;
     fs::path path;
     int64_t bytes;
   };
+  const auto is_contained = [&](const fs::path& path) {
+    const std::lock_guard lock(mutex_);
+    return std::any_of(files_.begin(), files_.end(),
+                       [&](const File& other) { return other.path == path && contains(file, other); });
+  };
   std::vector<Old> all;
-  int64_t sum = bytes;
+  int64_t sum = file.bytes;
   for (const fs::path& path : list(options_.folder)) {
     std::error_code error;
     if (path.extension() != kKind) continue;
-    const auto used = fs::last_write_time(path, error);
+    const auto last = fs::last_write_time(path, error);
     const auto size = error ? 0 : fs::file_size(path, error);
     if (error) continue;
-    all.push_back({used, path, static_cast<int64_t>(size)});
+    all.push_back({is_contained(path) ? fs::file_time_type::min() : last, path, static_cast<int64_t>(size)});
     sum += all.back().bytes;
   }
   std::sort(all.begin(), all.end(), [](const Old& a, const Old& b) { return a.used < b.used; });
-  for (size_t i = 0; i < all.size() && sum > options_.most_bytes; ++i) {
-    std::error_code ignored;
-    fs::remove(all[i].path, ignored);
-    forget(all[i].path);
+  std::vector<fs::path> out;
+  for (size_t i = 0; sum > options_.most_bytes; ++i) {
+    if (i == all.size() || all[i].used >= used) return std::nullopt;
+    out.push_back(all[i].path);
     sum -= all[i].bytes;
   }
+  return out;
 }
 
 void PrefixArchive::forget(const fs::path& path) {

@@ -40,14 +40,18 @@ class PrefixArchive {
   };
 
   /// Reads which files there are, and removes what a writer that died has left. `model` must outlive the
-  /// archive. Errors: kIo (the folder cannot be made).
+  /// archive. Errors: kIo (the folder cannot be made, or others could read it).
   static Result<std::unique_ptr<PrefixArchive>> create(LocalModel& model, ArchiveOptions options);
 
   // Of the thread that drives the runtime.
 
   /// Called, on any thread, when there is something to take(). To be set before the first job.
   void on_done(std::function<void()> call) { on_done_ = std::move(call); }
-  /// A job is under way or waits to be taken. Only one at a time can be.
+  /// To be set before the first job: sequences of more bytes are not worth reading, nobody keeps them. 0:
+  /// all.
+  void read_at_most(int64_t bytes) { most_read_ = bytes; }
+  /// A job is under way, waits to be taken, or is being brought to its end on the disk. Only one at a time
+  /// can be.
   bool busy() const;
   /// The first tokens of `prompt`, at most `limit`, that a file could give; 0: none.
   int64_t stored(std::span<const int32_t> prompt, int64_t limit) const;
@@ -58,14 +62,19 @@ class PrefixArchive {
   /// Whether a file of these tokens would be worth its bytes beside those that are there.
   bool worth_saving(std::span<const int32_t> tokens) const;
   /// Begins to write `sequence`, which holds `tokens` and is not to be changed nor closed before it is taken
-  /// back. False: not now.
+  /// back; that is as soon as its bytes have been copied. False: not now.
   bool save(runtime::SeqId sequence, std::span<const int32_t> tokens);
-  /// The same at once, until `deadline_s` (of now_s()). False when the time is over or the disk refuses.
-  bool save_now(runtime::SeqId sequence, std::span<const int32_t> tokens, double deadline_s);
+  /// The same at once, until `deadline_s` (of now_s()), as one that was used last at `used`: files used later
+  /// do not give way. False when the time is over or the disk refuses.
+  bool save_now(runtime::SeqId sequence, std::span<const int32_t> tokens,
+                std::filesystem::file_time_type used, double deadline_s);
   /// What the last job was about, once it is over.
   std::optional<Done> take();
-  /// Waits for the end of the job under way; with `give_up` a save ends unfinished.
-  void finish(bool give_up);
+  /// Waits until the job under way can be taken. One that cannot at `until_s` (of now_s()) is given up.
+  void finish(double until_s);
+  /// Waits until nothing is under way, not even the end of a save that was taken. False: at `until_s` there
+  /// is.
+  bool rest(double until_s);
 
   // Of any thread.
   /// Works until stop().
@@ -79,6 +88,7 @@ class PrefixArchive {
     std::vector<int32_t> tokens;
     runtime::SequenceImage image;
     int64_t bytes = 0;
+    int64_t body_bytes = 0;  // of its sequence
   };
   struct Job {
     bool reads = false;
@@ -95,12 +105,24 @@ class PrefixArchive {
 
   PrefixArchive(LocalModel& model, ArchiveOptions options, std::string identity);
   void look_around();
-  Found find(std::span<const int32_t> prompt, int64_t limit) const;
+  Found find(std::span<const int32_t> prompt, int64_t limit, int64_t most_bytes) const;
   int64_t usable(std::span<const int32_t> tokens, std::span<const int32_t> prompt, int64_t limit) const;
+  int64_t sequence_bytes(const File& file, int64_t tokens) const;
+  bool wait_for_job();
+  bool work();
+  void hand_back(bool good);
+  Status fill(const Job& job) const;
   bool read(const Job& job);
-  bool write(runtime::SeqId sequence, const std::vector<int32_t>& tokens, const std::function<bool()>& go_on);
+  bool write(runtime::SeqId sequence, const std::vector<int32_t>& tokens,
+             std::filesystem::file_time_type used, const std::function<bool()>& go_on,
+             const std::function<void()>& on_copied);
+  Status put(const File& file, std::span<const std::span<std::byte>> pieces,
+             std::filesystem::file_time_type used, const std::function<bool()>& go_on,
+             const std::function<void()>& on_copied);
+  bool contains(const File& file, const File& other) const;
   void replace_by(File file);
-  void make_room(int64_t bytes);
+  std::optional<std::vector<std::filesystem::path>> who_gives_way(const File& file,
+                                                                  std::filesystem::file_time_type used) const;
   void forget(const std::filesystem::path& path);
   void discard(const std::filesystem::path& path, const Error& why);
 
@@ -110,16 +132,18 @@ class PrefixArchive {
   std::string start_;  // of the names of this model's files
   bool cuts_;          // a sequence can be shortened to any length
   std::function<void()> on_done_;
+  int64_t most_read_ = 0;  // bytes of a sequence; 0: all
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;   // a job, or the end
-  std::condition_variable ended_;  // of a job
+  std::condition_variable ended_;  // of a job, or of its work
   std::vector<File> files_;
   std::optional<Job> job_;
+  bool working_ = false;  // at a job, which may have been taken
   ArchiveStats stats_;
   double try_again_s_ = 0;  // after the disk refused
   bool stopping_ = false;
-  std::atomic<bool> give_up_{false};  // the save under way
+  std::atomic<bool> give_up_{false};  // the job under way
 };
 
 }  // namespace hearth::engine

@@ -10,9 +10,11 @@
 #include <future>
 #include <thread>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "engine/scheduler.h"
 #include "io/file.h"
+#include "io/prefix_file.h"
 #include "model/fingerprint.h"
 
 namespace hearth::engine {
@@ -29,6 +31,8 @@ struct Setting {
   int64_t cache_tokens = 0;
   int64_t most_bytes = int64_t{1} << 30;
   int64_t context = 1024;
+  int64_t prefix_bytes = 0;
+  bool drives_archive = true;
 };
 
 std::string repeated(std::string_view text, int times) {
@@ -59,12 +63,17 @@ class Served {
               *model_,
               {.folder = folder, .source = how.source, .most_bytes = how.most_bytes, .least_tokens = 48})
               .value();
-      archive_thread_ = std::thread([this] { archive_->run(); });
+      if (how.drives_archive) drive_archive();
     }
-    scheduler_ = Scheduler::create(*model_, {.max_running = 4}, archive_.get()).value();
+    scheduler_ =
+        Scheduler::create(*model_, {.max_running = 4, .prefix_bytes = how.prefix_bytes}, archive_.get())
+            .value();
     thread_ = std::thread([this] { scheduler_->run(); });
   }
   ~Served() { stop(); }
+  void drive_archive() {
+    archive_thread_ = std::thread([this] { archive_->run(); });
+  }
 
   void stop() {
     scheduler_->stop(true);
@@ -86,8 +95,27 @@ class Served {
     EXPECT_TRUE(scheduler_->submit(std::move(submission)));
     return outcome->get_future();
   }
+  /// An answer that ends with an error at its `text`th piece of text.
+  std::string fail_at(const std::string& prompt, int text) {
+    const auto outcome = std::make_shared<std::promise<std::string>>();
+    Submission submission;
+    submission.request.prompt = prompt;
+    submission.request.sampling = runtime::SamplingParams::greedy();
+    submission.request.max_tokens = 40;
+    submission.request.ignore_end = true;
+    submission.on_text = [text, count = std::make_shared<int>(0)](std::string_view, auto) -> bool {
+      if (++*count == text) throw std::runtime_error("its reader broke");
+      return true;
+    };
+    submission.on_done = [outcome](Result<Completion> result) {
+      outcome->set_value(result ? "" : result.error().message);
+    };
+    EXPECT_TRUE(scheduler_->submit(std::move(submission)));
+    return outcome->get_future().get();
+  }
   Completion ask(const std::string& prompt) { return begin(prompt).get(); }
   ArchiveStats stats() const { return archive_->stats(); }
+  SchedulerStats counts() const { return scheduler_->stats(); }
   PrefixArchive& archive() { return *archive_; }
   LocalModel& model() { return *model_; }
 
@@ -276,6 +304,134 @@ TEST_F(Archive, TheFolderStaysBelowItsLimit) {
   Served last(small, folder_);
   EXPECT_EQ(last.ask(shared_).usage.cached_tokens, 0);  // gone for those that came later
   EXPECT_GE(last.ask(others[1] + "well").usage.cached_tokens, 80);
+}
+
+TEST_F(Archive, WhatWasUsedLastStaysWhereThereIsRoomForOne) {
+  const std::string texts[] = {repeated("play some jazz on the speaker in the den ", 12),
+                               repeated("how warm is it in the attic right now, and outside? ", 10)};
+  int64_t most = 0;
+  for (const std::string& text : texts) {
+    Served({}, folder_).ask(text);
+    for (const fs::path& file : files()) {
+      most = std::max(most, static_cast<int64_t>(fs::file_size(file)));
+      fs::remove(file);
+    }
+  }
+  const Setting small{.most_bytes = most + most / 4};
+  for (int last = 0; last < 2; ++last) {
+    for (const fs::path& file : files()) fs::remove(file);
+    {
+      Served served(small, folder_);
+      served.ask(texts[1 - last]);
+      served.ask(texts[last]);
+    }
+    EXPECT_EQ(files().size(), 1U);
+    Served again(small, folder_);
+    EXPECT_GE(again.ask(texts[last] + "well").usage.cached_tokens, 80);
+    EXPECT_EQ(again.ask(texts[1 - last] + "well").usage.cached_tokens, 0);
+  }
+}
+
+TEST_F(Archive, AnAnswerThatFailsLeavesARightPrefix) {
+  const std::string prompt = repeated("one two three four ", 30);
+  const Setting how;
+  const Completion expected = plain(how, prompt);
+  for (int text = 1; text <= 12; ++text) {
+    const Setting own{.source = concat("failed at ", text)};
+    {
+      Served served(own, folder_);
+      EXPECT_NE(served.fail_at(prompt, text).find("its reader broke"), std::string::npos);
+      EXPECT_EQ(served.ask(prompt).text, expected.text);
+    }
+    EXPECT_EQ(Served(own, folder_).ask(prompt).text, expected.text);
+  }
+}
+
+TEST_F(Archive, AFileWithAPieceTooManyIsDamaged) {
+  const Setting how{.window = 24};
+  share(how, shared_);
+  for (const fs::path& path : files()) {
+    auto file = io::PrefixFile::open(path).value();
+    std::vector<std::vector<std::byte>> bodies;
+    for (const uint32_t bytes : file.header().piece_bytes) {
+      bodies.emplace_back(bytes);
+      ASSERT_TRUE(file.read_next(bodies.back()));
+    }
+    bodies.push_back(bodies.back());
+    const std::vector<std::span<std::byte>> pieces(bodies.begin(), bodies.end());
+    ASSERT_TRUE(io::write_prefix_file(path, file.header(), pieces, [] { return true; })->commit());
+  }
+  Served served(how, folder_);
+  EXPECT_EQ(served.ask(shared_ + "four").text, plain(how, shared_ + "four").text);
+  EXPECT_GE(served.stats().damaged, 1);
+  EXPECT_EQ(served.stats().restored, 0);
+  EXPECT_NE(log_.find("pieces instead of"), std::string::npos) << log_;
+}
+
+TEST_F(Archive, OneThatHangsHoldsNobodyUpForLong) {
+  share({}, shared_);
+  Served served({.drives_archive = false}, folder_);
+  const std::string other = repeated("play some jazz on the speaker in the den ", 12);
+  served.ask(other + "one");
+  served.ask(other + "two");  // begins to be saved, and nobody does it
+  ASSERT_TRUE(served.archive().busy());
+  const Completion answer = served.ask(shared_ + "four");
+  EXPECT_EQ(answer.usage.cached_tokens, 0);
+  EXPECT_EQ(answer.text, plain({}, shared_ + "four").text);
+  served.drive_archive();
+}
+
+TEST_F(Archive, AReadCanBeGivenUp) {
+  share({}, shared_);
+  Served served({.drives_archive = false}, folder_);
+  PrefixArchive& archive = served.archive();
+  const std::vector<int32_t> tokens = served.model().encode_prompt(shared_, true).value();
+  ASSERT_TRUE(archive.restore(tokens, 100));
+  auto finished = std::async(std::launch::async, [&] { archive.finish(0); });
+  EXPECT_EQ(finished.wait_for(std::chrono::milliseconds(100)), std::future_status::timeout);
+  served.drive_archive();
+  finished.get();
+  EXPECT_TRUE(archive.rest(now_s() + 10));  // its scheduler takes the sequence
+  EXPECT_EQ(archive.stats().restored, 0);
+  EXPECT_GE(served.ask(shared_ + "four").usage.cached_tokens, 80);  // the file is as good as before
+  EXPECT_EQ(log_, "");
+}
+
+TEST_F(Archive, WhatMemoryMayNotKeepIsNotRead) {
+  share({}, shared_);
+  const std::string prompt = shared_ + "four";
+  int64_t held = 0;
+  {
+    Served served({}, folder_);
+    served.ask(prompt);
+    served.stop();
+    held = served.counts().prefix_bytes;
+  }
+  ASSERT_GT(held, 0);
+  for (const fs::path& file : files()) fs::remove(file);
+  share({}, shared_);
+  {
+    Served enough({.prefix_bytes = held}, folder_);
+    EXPECT_GE(enough.ask(prompt).usage.cached_tokens, 80);
+    EXPECT_EQ(enough.stats().restored, 1);
+  }
+  Served small({.prefix_bytes = held / 4}, folder_);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(small.ask(prompt).usage.cached_tokens, 0);
+  EXPECT_EQ(small.stats().restored, 0);
+}
+
+TEST_F(Archive, TheFolderIsItsOwnersAlone) {
+  share({}, shared_);
+  EXPECT_EQ(fs::status(folder_).permissions(), fs::perms::owner_all);
+  for (const fs::path& file : files())
+    EXPECT_EQ(fs::status(file).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+  Served served({}, "");
+  constexpr uid_t kOther = 12345;
+  if (::chown(folder_.c_str(), kOther, kOther) != 0) GTEST_SKIP() << "no right to give a folder away";
+  const auto refused = PrefixArchive::create(served.model(), {.folder = folder_, .source = "a"});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kIo);
+  EXPECT_NE(refused.error().message.find("belongs to another user"), std::string::npos);
 }
 
 TEST_F(Archive, AFullCacheTakesBackWhatIsBeingSaved) {

@@ -39,7 +39,9 @@ Scheduler::Scheduler(LocalModel& model, const SchedulerOptions& options, PrefixA
           model.runtime(),
           std::max(0, model.runtime().options().max_sequences - options.max_running - (archive ? 1 : 0)),
           options.prefix_bytes, !windowed_) {
-  if (archive_) archive_->on_done([this] { wake(); });
+  if (!archive_) return;
+  archive_->on_done([this] { wake(); });
+  archive_->read_at_most(options.prefix_bytes);
 }
 
 Scheduler::~Scheduler() = default;
@@ -109,8 +111,9 @@ void Scheduler::wake() {
   wake_.notify_one();
 }
 
-void Scheduler::stop(bool finish) {
+void Scheduler::stop(bool finish, double save_until_s) {
   const std::lock_guard lock(mutex_);
+  save_until_s_ = save_until_s;
   stopping_ = true;
   finishing_ = finish;
   wake_.notify_one();
@@ -453,7 +456,12 @@ void Scheduler::cut(Answer& answer) {
 void Scheduler::end(Answer& answer, Result<Completion> result) {
   if (answer.over) return;
   answer.over = true;
-  if (answer.has_sequence && answer.pooler) {  // nobody goes on from there, and others want the room
+  // After an error a proposal may still be in the cache.
+  const auto is_cut = [&] {
+    return model_->runtime().length(answer.sequence) == answer.computed ||
+           model_->runtime().truncate(answer.sequence, answer.computed).ok();
+  };
+  if (answer.has_sequence && (answer.pooler || !is_cut())) {  // nobody goes on from there
     model_->runtime().close_sequence(answer.sequence);
   } else if (answer.has_sequence) {
     prefixes_.keep(answer.sequence, {answer.ids.begin(), answer.ids.begin() + answer.computed});

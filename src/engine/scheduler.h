@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "engine/completer.h"
 #include "engine/local_model.h"
 #include "engine/prefix_archive.h"
@@ -69,8 +70,11 @@ class Scheduler {
 
   /// Computes until stop(); then every answer still there ends with kCancelled.
   void run();
-  /// Thread-safe. Nothing is accepted any more; with `finish`, run() goes on until all answers are over.
-  void stop(bool finish);
+  /// Thread-safe. Nothing is accepted any more; with `finish`, run() goes on until all answers are over. What
+  /// is kept is saved until `save_until_s` (of now_s()).
+  void stop(bool finish, double save_until_s);
+  void stop(bool finish) { stop(finish, now_s() + kSaveS); }
+  static constexpr double kSaveS = 10;  // for saving what is kept when a model goes
 
   /// Thread-safe.
   SchedulerStats stats() const;
@@ -92,8 +96,8 @@ class Scheduler {
   bool has_room(int64_t tokens);
   bool find_sequence(Answer& answer);
   bool awaits_prefix(const Answer& answer, int64_t available) const;
-  bool awaits_archive(std::span<const int32_t> ids, int64_t available, bool& asked);
-  void take_from_archive();
+  bool awaits_archive(Answer& answer, int64_t available);
+  bool take_from_archive();
   void offer_to_archive(runtime::SeqId sequence, std::span<const int32_t> tokens);
   void wait_for_archive();
   bool end_archiving();
@@ -142,6 +146,7 @@ class Scheduler {
   bool woken_ = false;
   bool stopping_ = false;
   bool finishing_ = false;
+  double save_until_s_ = 0;
   int64_t accepted_ = 0;
   int64_t refused_ = 0;
   SchedulerStats published_;

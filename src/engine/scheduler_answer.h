@@ -35,6 +35,7 @@ struct Scheduler::Answer {
   double submitted_s = 0, admitted_s = 0, first_s = 0, last_s = 0;
   bool ends_with_context = false;  // max_tokens is what the context has room for
   bool asked_archive = false;
+  double archive_busy_s = 0;  // since when it has waited for the archive to be free
   bool over = false;
 
   bool writing() const { return computed >= prompt_tokens; }

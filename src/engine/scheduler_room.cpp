@@ -75,8 +75,8 @@ bool Scheduler::find_sequence(Answer& answer) {
     if (shared > of_live) live = other.get(), of_live = shared;
   }
   const int64_t kept = std::min(prefixes_.longest(answer.ids), limit);
-  if (limit > 0 && (awaits_prefix(answer, std::max(kept, of_live)) ||
-                    awaits_archive(answer.ids, std::max(kept, of_live), answer.asked_archive))) {
+  if (limit > 0 &&
+      (awaits_prefix(answer, std::max(kept, of_live)) || awaits_archive(answer, std::max(kept, of_live)))) {
     return false;
   }
   std::optional<PrefixFork> fork;

@@ -22,7 +22,8 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
 
 }  // namespace
 
-Result<AtomicFile> AtomicFile::create(const std::filesystem::path& path, uint64_t expected_bytes) {
+Result<AtomicFile> AtomicFile::create(const std::filesystem::path& path, uint64_t expected_bytes,
+                                      unsigned mode) {
   static std::atomic<unsigned> counter{0};
   if (!path.has_filename()) return fail(ErrorCode::kUsage, path.string(), ": is not a file name");
   if (std::error_code error; std::filesystem::is_directory(path, error)) {
@@ -42,7 +43,7 @@ Result<AtomicFile> AtomicFile::create(const std::filesystem::path& path, uint64_
     const std::string name =
         concat(".", path.filename().string(), ".tmp-", ::getpid(), "-", counter.fetch_add(1));
     file.temporary_ = folder_of(path) / name;
-    file.fd_ = ::open(file.temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    file.fd_ = ::open(file.temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (file.fd_ < 0 && errno != EEXIST) return io_error(path, "cannot create", errno);
   }
   if (file.fd_ < 0) return io_error(path, "cannot create a temporary file beside it", EEXIST);
@@ -119,11 +120,19 @@ Status AtomicFile::write(std::span<const std::byte> bytes) {
   return {};
 }
 
-Status AtomicFile::commit() {
+Status AtomicFile::sync() {
   if (fd_ < 0) return fail(ErrorCode::kIo, path_.string(), ": is not open for writing any more");
   HEARTH_RETURN_IF_ERROR(flush());
-  // fsync first: a rename that survives a power cut must not name data that did not.
-  if (::fsync(fd_) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0) {
+  if (::fsync(fd_) == 0) return {};
+  const Error error = write_error(errno);
+  discard();
+  return error;
+}
+
+Status AtomicFile::commit() {
+  HEARTH_RETURN_IF_ERROR(
+      sync());  // first: a rename that survives a power cut must not name data that did not
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
     const Error error = write_error(errno);
     discard();
     return error;

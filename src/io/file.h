@@ -73,7 +73,9 @@ Error io_error(const std::filesystem::path& path, std::string_view what, int err
 class AtomicFile {
  public:
   /// `expected_bytes` (0 = unknown) is compared with the free disk space first: kTooLarge with both numbers.
-  static Result<AtomicFile> create(const std::filesystem::path& path, uint64_t expected_bytes = 0);
+  /// `mode` as of open(2), before the umask.
+  static Result<AtomicFile> create(const std::filesystem::path& path, uint64_t expected_bytes = 0,
+                                   unsigned mode = 0666);
   ~AtomicFile();
   AtomicFile(AtomicFile&& other) noexcept;
   AtomicFile& operator=(AtomicFile&&) = delete;
@@ -83,7 +85,9 @@ class AtomicFile {
   Status write(std::string_view text) { return write(std::as_bytes(std::span(text.data(), text.size()))); }
   /// Bytes accepted so far.
   uint64_t written() const { return written_; }
-  /// Flush, fsync, rename, fsync of the folder. After that the file is visible under its name.
+  /// Flush and fsync: all that commit() may take long for, and nearly all that it may fail with.
+  Status sync();
+  /// sync(), rename, fsync of the folder. After that the file is visible under its name.
   Status commit();
 
  private:

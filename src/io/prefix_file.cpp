@@ -22,6 +22,7 @@ constexpr std::string_view kMagic = "HTHPREFX";
 constexpr uint32_t kVersion = 1;
 constexpr size_t kStartBytes = 16;  // magic, version, header bytes
 constexpr uint32_t kMostHeaderBytes = 64 << 20;
+constexpr unsigned kOwnerOnly = 0600;  // prompts can be read out of the files
 
 template <typename T>
 void put(std::string& out, T value) {
@@ -180,8 +181,9 @@ Status PrefixFile::read_next(std::span<std::byte> piece) {
   return {};
 }
 
-Status write_prefix_file(const std::filesystem::path& path, PrefixHeader header,
-                         std::span<const std::span<std::byte>> pieces, const std::function<bool()>& go_on) {
+Result<AtomicFile> write_prefix_file(const std::filesystem::path& path, PrefixHeader header,
+                                     std::span<const std::span<std::byte>> pieces,
+                                     const std::function<bool()>& go_on) {
   header.piece_bytes.clear();
   header.piece_hashes.clear();
   const auto stopped = [&] { return fail(ErrorCode::kCancelled, path.string(), ": was not written"); };
@@ -195,13 +197,13 @@ Status write_prefix_file(const std::filesystem::path& path, PrefixHeader header,
       start.size() <= kMostHeaderBytes &&
       std::all_of(pieces.begin(), pieces.end(), [](auto piece) { return piece.size() <= UINT32_MAX; });
   if (!fits) return fail(ErrorCode::kTooLarge, path.string(), ": the prefix is too long for a file");
-  HEARTH_ASSIGN(AtomicFile file, AtomicFile::create(path, start.size() + header.body_bytes()));
+  HEARTH_ASSIGN(AtomicFile file, AtomicFile::create(path, start.size() + header.body_bytes(), kOwnerOnly));
   HEARTH_RETURN_IF_ERROR(file.write(start));
   for (const std::span<std::byte> piece : pieces) {
     if (!go_on()) return stopped();
     HEARTH_RETURN_IF_ERROR(file.write(piece));
   }
-  return file.commit();
+  return file;
 }
 
 }  // namespace hearth::io

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "io/file.h"
 
 namespace hearth::io {
 
@@ -60,10 +61,12 @@ class PrefixFile {
   size_t next_ = 0;
 };
 
-/// Writes a file of these pieces, complete or not at all; piece_bytes and piece_hashes of `header` are filled
-/// in. `go_on` is asked before each piece; false ends it with kCancelled. Errors: kTooLarge (the disk is
-/// full, or what is written is more than the format has room for), kIo.
-Status write_prefix_file(const std::filesystem::path& path, PrefixHeader header,
-                         std::span<const std::span<std::byte>> pieces, const std::function<bool()>& go_on);
+/// Writes a file of these pieces, for its owner's eyes alone, of which only the commit is left to do: the
+/// pieces are not needed for that. piece_bytes and piece_hashes of `header` are filled in. `go_on` is asked
+/// before each piece; false ends it with kCancelled. Errors: kTooLarge (the disk is full, or what is written
+/// is more than the format has room for), kIo.
+Result<AtomicFile> write_prefix_file(const std::filesystem::path& path, PrefixHeader header,
+                                     std::span<const std::span<std::byte>> pieces,
+                                     const std::function<bool()>& go_on);
 
 }  // namespace hearth::io

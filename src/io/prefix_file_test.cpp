@@ -25,7 +25,10 @@ struct Made {
   }
 };
 
-bool go_on() { return true; }
+Status write(const std::filesystem::path& path, const Made& made) {
+  HEARTH_ASSIGN(AtomicFile file, write_prefix_file(path, made.header, made.pieces, [] { return true; }));
+  return file.commit();
+}
 
 /// "" where every piece is read and right.
 std::string fault(const std::filesystem::path& path, const Made& made) {
@@ -51,16 +54,37 @@ void replace(const std::filesystem::path& path, std::string_view bytes) {
 TEST(PrefixFile, IsWhatWasWritten) {
   const ScratchFolder folder;
   const Made made;
-  ASSERT_TRUE(write_prefix_file(folder / "a", made.header, made.pieces, go_on));
+  ASSERT_TRUE(write(folder / "a", made));
   EXPECT_EQ(fault(folder / "a", made), "");
   EXPECT_EQ(PrefixFile::open(folder / "a")->bytes(), contents(folder / "a").size());
   EXPECT_EQ(folder.count(), 1U);
 }
 
+TEST(PrefixFile, AppearsWithItsCommitForItsOwnerAlone) {
+  const ScratchFolder folder;
+  Made made;
+  {
+    auto file = write_prefix_file(folder / "a", made.header, made.pieces, [] { return true; });
+    ASSERT_TRUE(file);
+    const Made same;
+    for (auto& body : made.bodies) std::fill(body.begin(), body.end(), std::byte{0});  // not needed any more
+    EXPECT_FALSE(std::filesystem::exists(folder / "a"));
+    ASSERT_TRUE(file->sync());
+    EXPECT_FALSE(std::filesystem::exists(folder / "a"));
+    ASSERT_TRUE(file->commit());
+    EXPECT_EQ(fault(folder / "a", same), "");
+    using std::filesystem::perms;
+    EXPECT_EQ(std::filesystem::status(folder / "a").permissions(), perms::owner_read | perms::owner_write);
+  }
+  std::filesystem::remove(folder / "a");
+  EXPECT_TRUE(write_prefix_file(folder / "a", made.header, made.pieces, [] { return true; }));
+  EXPECT_EQ(folder.count(), 0U);  // it was not committed
+}
+
 TEST(PrefixFile, EveryBitCounts) {
   const ScratchFolder folder;
   const Made made;
-  ASSERT_TRUE(write_prefix_file(folder / "a", made.header, made.pieces, go_on));
+  ASSERT_TRUE(write(folder / "a", made));
   const std::string whole = contents(folder / "a");
   for (size_t i = 0; i < whole.size(); ++i) {
     std::string bad = whole;
@@ -77,7 +101,7 @@ TEST(PrefixFile, EveryBitCounts) {
 TEST(PrefixFile, EveryLengthCounts) {
   const ScratchFolder folder;
   const Made made;
-  ASSERT_TRUE(write_prefix_file(folder / "a", made.header, made.pieces, go_on));
+  ASSERT_TRUE(write(folder / "a", made));
   const std::string whole = contents(folder / "a");
   for (size_t length = 0; length < whole.size(); ++length) {
     replace(folder / "b", whole.substr(0, length));
@@ -92,7 +116,7 @@ TEST(PrefixFile, EveryLengthCounts) {
 TEST(PrefixFile, AnotherVersionIsSaidToBeOne) {
   const ScratchFolder folder;
   const Made made;
-  ASSERT_TRUE(write_prefix_file(folder / "a", made.header, made.pieces, go_on));
+  ASSERT_TRUE(write(folder / "a", made));
   std::string other = contents(folder / "a");
   other[8] = 9;
   replace(folder / "a", other);
@@ -102,7 +126,7 @@ TEST(PrefixFile, AnotherVersionIsSaidToBeOne) {
 TEST(PrefixFile, ThatIsCutWhileItIsReadIsDamaged) {
   const ScratchFolder folder;
   const Made made;
-  ASSERT_TRUE(write_prefix_file(folder / "a", made.header, made.pieces, go_on));
+  ASSERT_TRUE(write(folder / "a", made));
   auto file = PrefixFile::open(folder / "a");
   ASSERT_TRUE(file);
   std::filesystem::resize_file(folder / "a", contents(folder / "a").size() - 20);
@@ -118,7 +142,7 @@ TEST(PrefixFile, ThatIsGivenUpLeavesNothing) {
   const Made made;
   for (int most = 0; most < 8; ++most) {
     int asked = 0;
-    const Status written =
+    const auto written =
         write_prefix_file(folder / "a", made.header, made.pieces, [&] { return asked++ < most; });
     EXPECT_EQ(written.error().code, ErrorCode::kCancelled);
     EXPECT_EQ(folder.count(), 0U);

@@ -30,7 +30,7 @@ class ScheduledModel : public HostedModel {
     if (archive_) archive_thread_ = std::thread([this] { archive_->run(); });
     thread_ = std::thread([this] { scheduler_->run(); });
   }
-  ~ScheduledModel() override { stop(false); }
+  ~ScheduledModel() override { stop(false, 0); }
 
   Status submit(engine::Submission submission) override {
     if (!submission.request.chat_json.empty() && !model_->chat_template_status()) {
@@ -40,8 +40,8 @@ class ScheduledModel : public HostedModel {
     return scheduler_->submit(std::move(submission));
   }
   void wake() override { scheduler_->wake(); }
-  void stop(bool finish) override {
-    scheduler_->stop(finish);
+  void stop(bool finish, double save_until_s) override {
+    scheduler_->stop(finish, save_until_s);
     if (thread_.joinable()) thread_.join();
     if (archive_) archive_->stop();
     if (archive_thread_.joinable()) archive_thread_.join();

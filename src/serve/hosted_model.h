@@ -25,8 +25,9 @@ class HostedModel {
   virtual Status submit(engine::Submission submission) = 0;
   /// Look at the cancel flags.
   virtual void wake() = 0;
-  /// Ends the thread: with `finish` when all answers are given, else at once.
-  virtual void stop(bool finish) = 0;
+  /// Ends the thread: with `finish` when all answers are given, else at once. What is worth it is saved until
+  /// `save_until_s` (of now_s()).
+  virtual void stop(bool finish, double save_until_s) = 0;
   virtual engine::SchedulerStats stats() const = 0;
   /// Answers that can be here at a time, running and waiting.
   virtual int64_t most_answers() const = 0;

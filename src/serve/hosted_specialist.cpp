@@ -39,7 +39,7 @@ class HostedSpecialist : public HostedModel {
       : HostedModel(std::move(info)), specialist_(std::move(specialist)), max_waiting_(max_waiting) {
     thread_ = std::thread([this] { run(); });
   }
-  ~HostedSpecialist() override { stop(false); }
+  ~HostedSpecialist() override { stop(false, 0); }
 
   Status submit(engine::Submission submission) override {
     HEARTH_ASSIGN(submission.request.prompt, household_request(submission.request));
@@ -63,7 +63,7 @@ class HostedSpecialist : public HostedModel {
     woken_ = true;
     wake_.notify_one();
   }
-  void stop(bool finish) override {
+  void stop(bool finish, double /*save_until_s*/) override {
     {
       const std::lock_guard lock(mutex_);
       stopping_ = true;

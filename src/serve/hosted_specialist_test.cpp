@@ -54,7 +54,7 @@ class SpecialistQueue : public testing::Test {
   }
   std::vector<std::string> finish() {
     release();
-    model_->stop(true);
+    model_->stop(true, 0);
     return order_;
   }
 
@@ -99,7 +99,7 @@ TEST_F(SpecialistQueue, WhoGoesAwayIsNotAnswered) {
 
 TEST_F(SpecialistQueue, StopsAtOnce) {
   for (const char* name : {"a", "b"}) ASSERT_TRUE(submit(name, "many"));
-  std::thread stopping([&] { model_->stop(false); });
+  std::thread stopping([&] { model_->stop(false, 0); });
   while (submit("late", "one").ok()) std::this_thread::yield();
   release();
   stopping.join();

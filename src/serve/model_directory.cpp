@@ -118,7 +118,8 @@ void ModelDirectory::end_leaving() {
     const std::lock_guard lock(mutex_);
     gone = leaving_;
   }
-  for (const auto& model : gone) model->stop(true);
+  const double save_until_s = now_s() + engine::Scheduler::kSaveS;
+  for (const auto& model : gone) model->stop(true, save_until_s);
   const std::lock_guard lock(mutex_);
   for (const auto& model : gone) past_[model->info().id].add_past(model->stats());
   leaving_.clear();
@@ -147,8 +148,9 @@ void ModelDirectory::stop(bool finish) {
   }
   for (const Wanted& wanted : dropped)
     call_back(wanted.callback, fail(ErrorCode::kUnavailable, "the server is shutting down"), 0);
-  if (loader_.joinable()) loader_.join();  // what it loads now takes its time
-  for (const auto& model : all_loaded()) model->stop(finish);
+  if (loader_.joinable()) loader_.join();                           // what it loads now takes its time
+  const double save_until_s = now_s() + engine::Scheduler::kSaveS;  // all of them together
+  for (const auto& model : all_loaded()) model->stop(finish, save_until_s);
 }
 
 void ModelDirectory::load_loop() {

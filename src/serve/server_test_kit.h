@@ -59,7 +59,7 @@ class Echo : public HostedModel {
   void wake() override {
     cut([](const engine::Submission& held) { return held.request.cancel->load(); });
   }
-  void stop(bool) override {
+  void stop(bool, double) override {
     cut([](const engine::Submission&) { return true; });
   }
   engine::SchedulerStats stats() const override {

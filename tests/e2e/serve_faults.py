@@ -4,6 +4,7 @@
 Usage: serve_faults.py HEARTH [NAME ...]
 After each of them the server starts again or keeps serving, gives the answers that it gives without anything saved, and says what happened.
 """
+import functools
 import http.client
 import json
 import os
@@ -40,6 +41,23 @@ def write_model(path: pathlib.Path, seed: int) -> None:
     """A model with keys and values large enough (8 KB a token) that a save takes a while."""
     make_tiny.CONTEXT, make_tiny.HEADS, make_tiny.KV_HEADS, make_tiny.HEAD_DIM = CONTEXT, 8, 8, 128
     path.write_bytes(make_tiny.make_gguf(seed).to_bytes())
+
+
+class Breaking(threading.Thread):
+    """Does something of which every error is one more line in `wrong`; counts how often it was right."""
+
+    def __init__(self, wrong: list[str], do, more) -> None:
+        super().__init__(daemon=True)
+        self.wrong, self.do, self.more, self.right = wrong, do, more, 0
+
+    def run(self) -> None:
+        while self.more():
+            try:
+                self.do()
+                self.right += 1
+            except Exception as error:  # whatever it is, it must not end unseen
+                self.wrong.append(f"{type(error).__name__}: {error}")
+                return
 
 
 class Server:
@@ -176,14 +194,18 @@ def kill_during_save(place: Place) -> None:
         shutil.rmtree(place.home / "prefixes", ignore_errors=True)
         with place.serve() as server:
             server.ask(SHARED + "one")
-            second = threading.Thread(target=lambda: server.post(SHARED + "two"), daemon=True)
-            threading.excepthook = lambda _: None  # its connection breaks
+            broken: list[str] = []  # its connection breaks, or it is answered before
+            asked = iter((True,))
+            second = Breaking(broken, lambda: server.post(SHARED + "two"), lambda: next(asked, False))
             second.start()
             until = time.monotonic() + 20
             while not place.files("*") and time.monotonic() < until:
                 time.sleep(0.0005)
             time.sleep(delay)
             server.kill()
+            second.join(30)
+            expect(not second.is_alive() and second.right + len(broken) == 1, f"the second request: {broken}")
+            expect(not any("Failure" in line for line in broken), str(broken))
         left = place.files(".*.tmp-*")
         caught += bool(left)
         with place.serve() as server:
@@ -202,32 +224,29 @@ def churn(place: Place) -> None:
     prompts = [SHARED[i:i + length] + str(i % 7) * k for i, length in ((0, 300), (0, 900), (400, 700), (900, 1400), (5, 500), (1300, 800)) for k in (1, 2)]
     expected = dict(zip(prompts, place.plain(*prompts)))
     wrong: list[str] = []
-    restored = 0
+    restored = answers = 0
 
-    def client(server: Server, seed: int, until: float) -> None:
-        order = random.Random(seed)
-        while time.monotonic() < until:
-            prompt = order.choice(prompts)
-            try:
-                text, cached = server.ask(prompt)
-                if text != expected[prompt]:
-                    wrong.append(f"{text!r} instead of {expected[prompt]!r} with {cached} tokens cached")
-            except Failure as failure:
-                wrong.append(str(failure))
+    def check(server: Server, order: random.Random) -> None:
+        prompt = order.choice(prompts)
+        text, cached = server.ask(prompt)
+        expect(text == expected[prompt], f"{text!r} instead of {expected[prompt]!r} with {cached} tokens cached")
 
     for turn in range(4):
         with place.serve("--prefix-disk", "20MB", "--prefix-memory", "12MB", "--cache-tokens", "5000") as server:
-            clients = [threading.Thread(target=client, args=(server, rng.random(), time.monotonic() + 3)) for _ in range(6)]
+            until = time.monotonic() + 3
+            clients = [Breaking(wrong, functools.partial(check, server, random.Random(rng.random())), lambda: time.monotonic() < until) for _ in range(6)]
             for one in clients:
                 one.start()
             for one in clients:
                 one.join()
+            answers += sum(one.right for one in clients)
             restored += server.metric("hearth_prefixes_restored_total")
             expect(server.metric("hearth_answers_failed_total") == 0, "answers failed: " + server.log())
             server.kill() if turn % 2 else server.stop()
             expect("damaged" not in server.log(), server.log())
             expect(sum(path.stat().st_size for path in place.files()) <= 20e6, "more on disk than was allowed")
     expect(not wrong, f"{len(wrong)} wrong, the first: {wrong[:1]}")
+    expect(answers > 0, "no answers: nothing was tested")
     expect(restored > 3, f"{restored} prefixes were read back: nothing was tested")
 
 
@@ -358,12 +377,10 @@ def memory_refusal(place: Place) -> None:
         stop = threading.Event()
         wrong: list[str] = []
 
-        def go_on() -> None:
-            while not stop.is_set():
-                if server.ask(SHARED + "three", "m")[0] != three:
-                    wrong.append("another answer while a model was refused")
+        def check() -> None:
+            expect(server.ask(SHARED + "three", "m")[0] == three, "another answer while a model was refused")
 
-        others = threading.Thread(target=go_on)
+        others = Breaking(wrong, check, lambda: not stop.is_set())
         others.start()
         for _ in range(3):
             status, reply = server.post("hi", "big")
@@ -372,6 +389,7 @@ def memory_refusal(place: Place) -> None:
         stop.set()
         others.join()
         expect(not wrong, str(wrong))
+        expect(others.right > 0, "no answers: nothing was tested")
         expect(server.post("hi", "big")[0] >= 500, "while nobody else asks")
         expect(server.ask(SHARED + "three", "m")[0] == three, "afterwards")
         expect("unloading" not in server.log(), "a model was unloaded for one that cannot fit: " + server.log())

@@ -42,7 +42,8 @@ class ServeCommand : public Command {
                    "Memory for their keys and values (2GiB, 500MB); default: what answers leave")
         ->transform(CLI::AsSizeValue(true));
     app.add_flag("--save-prefixes", source_.save_prefixes,
-                 "Keep beginnings that several prompts share on disk, for after a restart");
+                 "Keep beginnings that several prompts share on disk, for after a restart; when a model is "
+                 "unloaded or the server ends, all that is kept of prompts and answers");
     app.add_option("--prefix-disk", source_.prefix_disk_bytes,
                    "Room for them on disk, all models together (4GiB)")
         ->transform(CLI::AsSizeValue(true))
