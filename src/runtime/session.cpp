@@ -204,7 +204,7 @@ Status Runtime::Impl::place_outputs(std::span<const SequenceChunk> batch) {
   if (logits.values.reserve(all.logits * logits.width) && hidden.values.reserve(all.hidden * hidden.width))
     return {};
   forget_outputs();
-  return fail(ErrorCode::kTooLarge, "no memory for the logits of ", all.logits,
+  return fail(ErrorCode::kNoMemory, "no memory for the logits of ", all.logits,
               " positions and the hidden states of ", all.hidden, "; ask for fewer at a time");
 }
 

@@ -143,7 +143,11 @@ struct Server::Impl : Context {
         directory.stats(),
         {requests, refused, transport ? transport.load()->open_connections() : 0, resident_bytes()});
   }
-  bool post(std::function<void()> task) override { return work.post(std::move(task)); }
+  Status post(std::function<void()> task) override {
+    if (work.post(std::move(task))) return {};
+    if (stopping) return fail(ErrorCode::kUnavailable, "the server is shutting down");
+    return fail(ErrorCode::kBusy, "too many requests wait to be read; try again later");
+  }
   void over(const Call& call, const AnswerRecord& record) override {
     keys.spend(call.client, record.prompt_tokens + record.generated_tokens);
     log(call.request, call.client, record.status, record);
@@ -239,10 +243,10 @@ struct Server::Impl : Context {
     Call call{std::move(request), responder, admission.client, admission.most_urgent, found.tail, this};
     if (!found.route->works) return found.route->handle(std::move(call));
     auto shared = std::make_shared<Call>(std::move(call));
-    if (work.post([shared, route = found.route] { route->handle(std::move(*shared)); })) return;
-    if (stopping) return refuse_stopping(shared->request, *responder);
-    refuse(shared->request, *responder, 429, "too many requests wait to be read; try again later",
-           {{"Retry-After", "1"}});
+    const Status posted = post([shared, route = found.route] { route->handle(std::move(*shared)); });
+    if (posted) return;
+    refuse(shared->request, *responder, posted.error().code == ErrorCode::kBusy ? 429 : 503,
+           posted.error().message, {{"Retry-After", "1"}});
   }
 
   void refuse_stopping(const net::ServerRequest& request, net::Responder& responder) {

@@ -137,6 +137,19 @@ TEST_F(ServerTest, WhatAClientThatLeftHasUsedIsCharged) {
   EXPECT_EQ(ask("POST", "/v1/chat/completions", chat_of("x"), "Authorization: Bearer k\r\n").status, 429);
 }
 
+TEST_F(ServerTest, EveryTextOfAClientThatLeftIsCharged) {
+  const LogLines log;
+  start();
+  {
+    net::TestPeer peer(server_->port());
+    ASSERT_TRUE(
+        peer.send(post("/v1/embeddings", io::dump_json({{"input", std::vector<std::string>(100, "x")}}))));
+    ASSERT_TRUE(net::eventually(
+        [&] { return holds(ask("GET", "/metrics").body, "hearth_answers_total{model_name=\"one\"} 16\n"); }));
+  }
+  EXPECT_TRUE(log.wait("prompt=48 cached=0 generated=0 cancelled")) << log.find("POST");
+}
+
 TEST_F(ServerTest, ARequestThatRunsOutOfMemoryIsOverAndLogged) {
   const LogLines log;
   start();
