@@ -24,6 +24,7 @@ struct Call {
   int32_t most_urgent = kMostUrgent;  // of the priorities that the client may have
   std::string tail;                   // of the path, where the route ends in '/'
   Context* context = nullptr;
+  std::string text;  // of the request, for the log; empty where that does not ask for it
 };
 
 struct Route {
