@@ -478,6 +478,9 @@ void Scheduler::publish() {
   own_.prefix_bytes = prefixes_.bytes();
   if (archive_) own_.archive = archive_->stats();
   own_.kv_bytes = model_->runtime().kv_bytes_in_use();
+  const runtime::KvPageCounts pages = model_->runtime().kv_pages_in_use();
+  own_.kv_pages = pages.pages;
+  own_.kv_shared_pages = pages.shared;
   own_.kv_tokens_free = model_->runtime().free_tokens();
   const std::lock_guard lock(mutex_);
   waiting_now_ = static_cast<int64_t>(waiting_.size() + running_.size());
