@@ -2,6 +2,7 @@
 #include "cli/console.h"
 
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,7 +10,9 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <ctime>
 
 namespace hearth::cli {
 namespace {
@@ -18,6 +21,26 @@ int terminal_columns() {
   winsize size{};
   if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
   return 80;
+}
+
+/// "2026-01-31T12:34:56.789Z "
+std::string time_stamp() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  tm parts{};
+  gmtime_r(&now.tv_sec, &parts);
+  char text[64];
+  const size_t size = std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
+  std::snprintf(text + size, sizeof(text) - size, ".%03dZ ", static_cast<int>(now.tv_nsec / 1000000));
+  return text;
+}
+
+/// systemd names the stream that it gave to the process: "device:inode".
+bool stderr_is_journal() {
+  const char* stream = std::getenv("JOURNAL_STREAM");
+  struct stat status {};
+  if (!stream || fstat(STDERR_FILENO, &status) != 0) return false;
+  return concat(uint64_t{status.st_dev}, ":", uint64_t{status.st_ino}) == stream;
 }
 
 void on_signal(int signal) {
@@ -47,7 +70,13 @@ Status Console::out_status() const {
 void Console::note(std::string_view line) {
   const std::lock_guard lock(progress_mutex_);
   end_progress();
-  std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
+  const std::string time = stamps_ ? time_stamp() : "";
+  std::fprintf(stderr, "%s%.*s\n", time.c_str(), static_cast<int>(line.size()), line.data());
+}
+
+void Console::stamp_notes() {
+  const std::lock_guard lock(progress_mutex_);
+  stamps_ = !stderr_is_journal();
 }
 
 void Console::dim(std::string_view line) {

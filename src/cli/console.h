@@ -22,6 +22,8 @@ class Console {
   Status out_status() const;
   /// One line to stderr.
   void note(std::string_view line);
+  /// Lines of note() begin with the time (UTC) from now on, unless stderr is the journal, which adds its own.
+  void stamp_notes();
   /// One dim line to stderr, only on a terminal.
   void dim(std::string_view line);
   /// Redraws a progress line on a terminal; `fraction` in [0, 1] or negative when unknown. Elsewhere a plain
@@ -40,6 +42,7 @@ class Console {
   bool out_is_terminal_;
   bool err_is_terminal_;
   bool in_is_terminal_;
+  bool stamps_ = false;
   int last_decile_ = -1;
   std::mutex progress_mutex_;  // a server loads on one thread and tells on others
   bool progress_open_ = false;

@@ -70,10 +70,11 @@ Result<serve::ApiKey> read_key(const io::Json& table, const std::string& where) 
 Result<ServeConfig> read_serve_config(const std::filesystem::path& path) {
   HEARTH_ASSIGN(const io::Json table, io::read_toml(path));
   const std::string where = path.string();
-  HEARTH_RETURN_IF_ERROR(only_known(
-      table, where,
-      {"host", "port", "tls_certificate", "tls_key", "parallel", "queue", "max_models", "keep_alive_s",
-       "models", "cors_origins", "api_keys", "save_prefixes", "prefix_disk_bytes", "prefix_memory_bytes"}));
+  HEARTH_RETURN_IF_ERROR(
+      only_known(table, where,
+                 {"host", "port", "tls_certificate", "tls_key", "parallel", "queue", "max_models",
+                  "keep_alive_s", "models", "cors_origins", "api_keys", "save_prefixes", "prefix_disk_bytes",
+                  "prefix_memory_bytes", "log_prompts"}));
   ServeConfig config;
   HEARTH_ASSIGN(config.host, io::json_string(table, "host"));
   HEARTH_ASSIGN(config.port, whole<uint16_t>(table, "port", 0, where));
@@ -84,6 +85,7 @@ Result<ServeConfig> read_serve_config(const std::filesystem::path& path) {
   HEARTH_ASSIGN(config.max_models, whole<int32_t>(table, "max_models", 1, where, 64));
   HEARTH_ASSIGN(config.keep_alive_s, io::json_float(table, "keep_alive_s"));
   HEARTH_ASSIGN(config.save_prefixes, io::json_bool(table, "save_prefixes"));
+  HEARTH_ASSIGN(config.log_prompts, io::json_bool(table, "log_prompts"));
   HEARTH_ASSIGN(config.prefix_disk_bytes, whole<int64_t>(table, "prefix_disk_bytes", 0, where));
   HEARTH_ASSIGN(config.prefix_memory_bytes, whole<int64_t>(table, "prefix_memory_bytes", 0, where));
   HEARTH_ASSIGN(config.models, strings(table, "models", where));

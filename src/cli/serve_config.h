@@ -26,7 +26,7 @@ struct ServeConfig {
   std::optional<std::string> tls_certificate, tls_key;
   std::optional<int32_t> parallel, queue, max_models;
   std::optional<double> keep_alive_s;
-  std::optional<bool> save_prefixes;
+  std::optional<bool> save_prefixes, log_prompts;
   std::optional<int64_t> prefix_disk_bytes, prefix_memory_bytes;
   std::vector<std::string> models;
   std::vector<std::string> cors_origins;

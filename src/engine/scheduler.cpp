@@ -71,11 +71,11 @@ Result<std::unique_ptr<Scheduler::Answer>> Scheduler::prepare(Submission submiss
 }
 
 /// Of the queue, while the prompt is made.
-Status Scheduler::take_place() {
+Status Scheduler::take_place(bool tries_again) {
   if (stopping_) return fail(ErrorCode::kUnavailable, "the model is being unloaded; try again later");
   const int64_t queued = waiting_now_ + static_cast<int64_t>(incoming_.size()) + preparing_;
   if (queued >= most_answers()) {
-    ++refused_;
+    if (!tries_again) ++refused_;
     return fail(ErrorCode::kBusy, queued,
                 " answers are asked for already, which is the limit; try again later");
   }
@@ -86,7 +86,7 @@ Status Scheduler::take_place() {
 Status Scheduler::submit(Submission submission) {
   {
     const std::lock_guard lock(mutex_);
-    HEARTH_RETURN_IF_ERROR(take_place());
+    HEARTH_RETURN_IF_ERROR(take_place(submission.tries_again));
   }
   struct Place {  // also given back when memory runs out
     Scheduler* scheduler;
@@ -486,6 +486,9 @@ void Scheduler::publish() {
   own_.prefix_bytes = prefixes_.bytes();
   if (archive_) own_.archive = archive_->stats();
   own_.kv_bytes = model_->runtime().kv_bytes_in_use();
+  const runtime::KvPageCounts pages = model_->runtime().kv_pages_in_use();
+  own_.kv_pages = pages.pages;
+  own_.kv_shared_pages = pages.shared;
   own_.kv_tokens_free = model_->runtime().free_tokens();
   const std::lock_guard lock(mutex_);
   waiting_now_ = static_cast<int64_t>(waiting_.size() + running_.size());

@@ -50,6 +50,8 @@ struct Submission {
   std::function<void(Result<Completion>)> on_done;
   /// Nothing is written: the answer is the prompt's embedding.
   bool embed = false;
+  /// Where the queue is full, whoever asks tries again by itself: that is no refusal to be counted.
+  bool tries_again = false;
 };
 
 class Scheduler {
@@ -87,7 +89,7 @@ class Scheduler {
 
   Scheduler(LocalModel& model, const SchedulerOptions& options, PrefixArchive* archive);
   Result<std::unique_ptr<Answer>> prepare(Submission submission) const;
-  Status take_place();
+  Status take_place(bool tries_again);
   bool wait_for_work();
   void gather(std::unique_lock<std::mutex>& lock);
   void step();

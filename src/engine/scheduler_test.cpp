@@ -320,6 +320,10 @@ TEST(Scheduler, AFullQueueRefuses) {
   EXPECT_EQ(refused.error().code, ErrorCode::kBusy);
   EXPECT_EQ(all.scheduler().stats().waiting, 3);
   EXPECT_EQ(all.scheduler().stats().refused, 1);
+  Submission again;
+  again.tries_again = true;
+  EXPECT_EQ(all.scheduler().submit(std::move(again)).error().code, ErrorCode::kBusy);
+  EXPECT_EQ(all.scheduler().stats().refused, 1);
   all.start();
   all.stop(true);
   for (size_t i = 0; i < 3; ++i) EXPECT_EQ(all.outcome(i).dones, 1);

@@ -10,7 +10,8 @@ void SchedulerStats::add_past(const SchedulerStats& past) {
       &SchedulerStats::prompt_tokens,  &SchedulerStats::cached_tokens,   &SchedulerStats::generated_tokens,
       &SchedulerStats::drafted_tokens, &SchedulerStats::accepted_drafts, &SchedulerStats::steps,
       &SchedulerStats::preempted,      &SchedulerStats::evicted_prefixes};
-  constexpr size_t kNow = 6;  // waiting, running, prefixes, prefix_bytes, kv_bytes, kv_tokens_free
+  constexpr size_t kNow =
+      8;  // waiting, running, prefixes, prefix_bytes, kv_bytes, kv_pages (and shared), kv_tokens_free
   static_assert(
       sizeof(SchedulerStats) == (std::size(kCounts) + kNow) * sizeof(int64_t) + sizeof(ArchiveStats) +
                                     4 * sizeof(Histogram<14>) + sizeof(Histogram<8>),

@@ -60,9 +60,11 @@ struct SchedulerStats {
   int64_t preempted = 0;  // answers whose keys and values had to go for others
   int64_t prefixes = 0;   // kept now
   int64_t evicted_prefixes = 0;
-  int64_t prefix_bytes = 0;    // that kept prefixes hold now, shared pages counted once
-  int64_t kv_bytes = 0;        // in use now
-  int64_t kv_tokens_free = 0;  // now
+  int64_t prefix_bytes = 0;     // that kept prefixes hold now, shared pages counted once
+  int64_t kv_bytes = 0;         // in use now
+  int64_t kv_pages = 0;         // in use now
+  int64_t kv_shared_pages = 0;  // of those, with more than one holder
+  int64_t kv_tokens_free = 0;   // now
   Histogram<14> first_token_s{kLatencyBounds};
   Histogram<14> between_tokens_s{kLatencyBounds};
   Histogram<14> queue_s{kLatencyBounds};

@@ -42,9 +42,14 @@ int64_t number_in(const std::filesystem::path& path) {
   return text ? number_after(*text, "") : -1;
 }
 
+/// -1: it sets none.
+int64_t limit_of_group(const std::filesystem::path& group, bool v2) {
+  return number_in(group / (v2 ? "memory.max" : "memory.limit_in_bytes"));
+}
+
 /// What one cgroup level leaves free; -1: it sets no limit.
 int64_t free_in_group(const std::filesystem::path& group, bool v2) {
-  const int64_t limit = number_in(group / (v2 ? "memory.max" : "memory.limit_in_bytes"));
+  const int64_t limit = limit_of_group(group, v2);
   const int64_t used = number_in(group / (v2 ? "memory.current" : "memory.usage_in_bytes"));
   if (limit < 0 || used < 0) return -1;
   auto stat = io::read_file(group / "memory.stat", kMaxProcFile);
@@ -56,6 +61,8 @@ int64_t free_in_group(const std::filesystem::path& group, bool v2) {
 void apply_limits(std::filesystem::path group, const std::filesystem::path& root, bool v2,
                   MachineMemory& memory) {
   while (true) {
+    const int64_t limit = limit_of_group(group, v2);
+    if (limit >= 0) memory.total_bytes = std::min(memory.total_bytes, limit);
     const int64_t left = free_in_group(group, v2);
     if (left >= 0 && left < memory.available_bytes) {
       memory.available_bytes = left;
@@ -78,7 +85,8 @@ int64_t weight_bytes(const io::TensorFile& file, const ModelSpec& spec, kernels:
     const io::Tensor& tensor = *found->second;
     const kernels::Format* format = kernels::find_format(tensor.type);
     const kernels::Tile* tile = format == nullptr ? nullptr : kernels::find_tile(format->tile);
-    if (precision == kernels::Precision::kReference || tile == nullptr || need.shape.size() != 2) {  // or packed
+    if (precision == kernels::Precision::kReference || tile == nullptr ||
+        need.shape.size() != 2) {  // or packed
       bytes += static_cast<int64_t>(tensor.data.size());
       continue;
     }

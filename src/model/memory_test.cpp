@@ -52,6 +52,7 @@ TEST_F(MachineTree, Version2LimitsOfEveryLevelCount) {
   put("cgroup/outer/memory.stat", concat("anon 5\ninactive_file ", 300 * kMiB, '\n'));
   const MachineMemory memory = read();
   EXPECT_EQ(memory.available_bytes, 424 * kMiB);
+  EXPECT_EQ(memory.total_bytes, 1024 * kMiB);  // more never fits here
   EXPECT_EQ(memory.limit, "the cgroup limit");
 }
 
@@ -62,6 +63,7 @@ TEST_F(MachineTree, Version1LimitsCount) {
   put("cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
   put("cgroup/memory/memory.usage_in_bytes", "1\n");
   EXPECT_EQ(read().available_bytes, 412 * kMiB);
+  EXPECT_EQ(read().total_bytes, 512 * kMiB);
 }
 
 TEST(Memory, ThisMachineAnswers) {

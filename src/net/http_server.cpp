@@ -48,7 +48,20 @@ Clock::duration seconds(double value) {
 struct Core {
   explicit Core(int threads) : io(threads) {}
   asio::io_context io;
-  std::optional<asio::ssl::context> tls;
+
+  std::shared_ptr<asio::ssl::context> tls() {
+    const std::lock_guard lock(mutex);
+    return context;
+  }
+  void set_tls(asio::ssl::context made) {
+    auto fresh = std::make_shared<asio::ssl::context>(std::move(made));
+    const std::lock_guard lock(mutex);
+    context.swap(fresh);
+  }
+
+ private:
+  std::mutex mutex;
+  std::shared_ptr<asio::ssl::context> context;  // none: no TLS
 };
 
 class AsioTransport final : public Transport {
@@ -57,8 +70,9 @@ class AsioTransport final : public Transport {
       : core_(std::move(core)),
         socket_(std::move(socket)),
         timer_(socket_.get_executor()),
-        peer_(std::move(peer)) {
-    if (core_->tls) tls_.emplace(socket_, *core_->tls);
+        peer_(std::move(peer)),
+        context_(core_->tls()) {
+    if (context_) tls_.emplace(socket_, *context_);
     (void)::fcntl(socket_.native_handle(), F_SETFD, FD_CLOEXEC);
     Code ignored;
     socket_.set_option(Tcp::no_delay(true), ignored);
@@ -186,8 +200,9 @@ class AsioTransport final : public Transport {
   const std::shared_ptr<Core> core_;
   Tcp::socket socket_;
   asio::steady_timer timer_;
-  std::optional<asio::ssl::stream<Tcp::socket&>> tls_;
   const std::string peer_;
+  const std::shared_ptr<asio::ssl::context> context_;  // that of its time
+  std::optional<asio::ssl::stream<Tcp::socket&>> tls_;
   std::weak_ptr<void> owner_;
   std::function<void()> on_deadline_;
   Clock::time_point due_ = Clock::time_point::max();
@@ -206,11 +221,12 @@ std::string openssl_reason() {
   return reason == nullptr ? "unreadable" : reason;
 }
 
-Result<asio::ssl::context> make_tls(const ServerOptions& options) {
-  if (options.tls_certificate.empty() || options.tls_key.empty()) {
+Result<asio::ssl::context> make_tls(const std::filesystem::path& certificate,
+                                    const std::filesystem::path& key) {
+  if (certificate.empty() || key.empty()) {
     return fail(ErrorCode::kUsage, "TLS needs both a certificate and a key file");
   }
-  for (const auto& path : {options.tls_certificate, options.tls_key}) {
+  for (const auto& path : {certificate, key}) {
     std::error_code error;
     if (!std::filesystem::is_regular_file(path, error)) {
       return fail(ErrorCode::kUsage, path.string(),
@@ -226,18 +242,17 @@ Result<asio::ssl::context> make_tls(const ServerOptions& options) {
   // Without this OpenSSL would ask for the key's pass phrase on the terminal.
   ::SSL_CTX_set_default_passwd_cb(native, [](char*, int, int, void*) { return 0; });
   ::ERR_clear_error();
-  if (::SSL_CTX_use_certificate_chain_file(native, options.tls_certificate.c_str()) != 1) {
-    return fail(ErrorCode::kUsage, options.tls_certificate.string(), ": no certificate in PEM form (",
-                openssl_reason(), ")");
+  if (::SSL_CTX_use_certificate_chain_file(native, certificate.c_str()) != 1) {
+    return fail(ErrorCode::kUsage, certificate.string(), ": no certificate in PEM form (", openssl_reason(),
+                ")");
   }
-  if (::SSL_CTX_use_PrivateKey_file(native, options.tls_key.c_str(), SSL_FILETYPE_PEM) != 1) {
+  if (::SSL_CTX_use_PrivateKey_file(native, key.c_str(), SSL_FILETYPE_PEM) != 1) {
     const std::string reason = openssl_reason();
     if (reason.find("mismatch") != std::string::npos) {
-      return fail(ErrorCode::kUsage, options.tls_key.string(),
-                  ": this key does not belong to the certificate in ", options.tls_certificate.string());
+      return fail(ErrorCode::kUsage, key.string(), ": this key does not belong to the certificate in ",
+                  certificate.string());
     }
-    return fail(ErrorCode::kUsage, options.tls_key.string(), ": no unencrypted private key in PEM form (",
-                reason, ")");
+    return fail(ErrorCode::kUsage, key.string(), ": no unencrypted private key in PEM form (", reason, ")");
   }
   return context;
 }
@@ -475,6 +490,14 @@ HttpServer::~HttpServer() { stop(0); }
 uint16_t HttpServer::port() const { return impl_->port; }
 void HttpServer::stop(double deadline_s) { impl_->stop(deadline_s); }
 
+Status HttpServer::replace_certificate(const std::filesystem::path& certificate,
+                                       const std::filesystem::path& key) {
+  if (!impl_->core->tls()) return fail(ErrorCode::kUsage, "this server was started without TLS");
+  HEARTH_ASSIGN(auto tls, make_tls(certificate, key));
+  impl_->core->set_tls(std::move(tls));
+  return {};
+}
+
 int32_t HttpServer::open_connections() const {
   const std::lock_guard lock(impl_->mutex);
   return static_cast<int32_t>(impl_->connections.size()) - impl_->refused;
@@ -487,7 +510,8 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(ServerOptions options, Han
     auto impl = std::make_unique<Impl>(std::move(options), std::move(handler));
     const ServerOptions& kept = impl->commons->options;
     if (!kept.tls_certificate.empty() || !kept.tls_key.empty()) {
-      HEARTH_ASSIGN(impl->core->tls, make_tls(kept));
+      HEARTH_ASSIGN(auto tls, make_tls(kept.tls_certificate, kept.tls_key));
+      impl->core->set_tls(std::move(tls));
     }
     HEARTH_RETURN_IF_ERROR(impl->listen());
     impl->work.emplace(impl->core->io.get_executor());

@@ -102,6 +102,9 @@ class HttpServer {
 
   uint16_t port() const;
   int32_t open_connections() const;
+  /// Connections from now on see this certificate. Errors: kUsage (the files, or a server without TLS); the
+  /// old one then stays.
+  Status replace_certificate(const std::filesystem::path& certificate, const std::filesystem::path& key);
   /// Stops accepting, closes idle connections, waits up to deadline_s for requests and answers that are under
   /// way, then cuts them. When it returns no io thread runs. Not from a handler or on_gone.
   void stop(double deadline_s);

@@ -140,7 +140,7 @@ Result<SeqId> KvCache::fork(SeqId source) {
   for (size_t g = 0; g < groups_.size(); ++g) {
     to.tables[g].assign(from.tables[g].begin(), from.tables[g].end());
     for (const int32_t block : to.tables[g]) {
-      if (block >= 0) ++groups_[g].references[static_cast<size_t>(block)];
+      if (block >= 0 && ++groups_[g].references[static_cast<size_t>(block)] == 2) ++groups_[g].shared;
     }
   }
   return made;
@@ -168,7 +168,9 @@ int32_t KvCache::take_block(Group& group) {
 }
 
 void KvCache::drop_block(Group& group, int32_t block) {
-  if (--group.references[static_cast<size_t>(block)] == 0) group.free.push_back(block);
+  const int32_t left = --group.references[static_cast<size_t>(block)];
+  if (left == 1) --group.shared;
+  if (left == 0) group.free.push_back(block);
 }
 
 void KvCache::copy_block(const Group& group, int32_t from, int32_t to) {
@@ -293,6 +295,15 @@ int64_t KvCache::bytes_in_use() const {
   return bytes;
 }
 
+KvPageCounts KvCache::pages_in_use() const {
+  KvPageCounts out;
+  for (const Group& group : groups_) {
+    out.pages += static_cast<int64_t>(group.references.size() - group.free.size());
+    out.shared += group.shared;
+  }
+  return out;
+}
+
 std::string KvCache::find_fault() const {
   for (size_t g = 0; g < groups_.size(); ++g) {
     const Group& group = groups_[g];
@@ -307,6 +318,8 @@ std::string KvCache::find_fault() const {
       }
     }
     if (counted != group.references) return "reference counts";
+    if (std::count_if(counted.begin(), counted.end(), [](int32_t n) { return n > 1; }) != group.shared)
+      return "shared pages";
     for (const int32_t block : group.free) {
       if (++counted[static_cast<size_t>(block)] != 1) return "free list";
     }

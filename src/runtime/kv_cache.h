@@ -104,6 +104,9 @@ class KvCache {
   int64_t free_tokens() const;
   /// Bytes of the pages that sequences hold.
   int64_t bytes_in_use() const;
+  /// Those pages, a page of every layer with the same window being one; and of them those of several
+  /// sequences.
+  KvPageCounts pages_in_use() const;
   /// Of those that the given ones hold, shared pages counted once.
   int64_t bytes_held(std::span<const SeqId> sequences) const;
   /// Checks counts and lists against each other; a description of the first fault, empty when there is none.
@@ -118,6 +121,7 @@ class KvCache {
     std::vector<size_t> layers;
     std::vector<int32_t> references;  // per block
     std::vector<int32_t> free;        // stack; reserved, so that pushing never allocates
+    int64_t shared = 0;               // blocks with more than one reference
     int64_t block_bytes = 0;          // of all layers together
   };
   struct LayerStore {

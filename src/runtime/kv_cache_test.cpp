@@ -147,6 +147,8 @@ TEST(KvCache, ForkSharesPagesUntilOneWrites) {
   mirror.append(b, 1);
   EXPECT_EQ(mirror.cache().bytes_in_use(),
             before / 2 * 3);  // of two pages the second, partly filled, was copied
+  EXPECT_EQ(mirror.cache().pages_in_use().pages, 3);
+  EXPECT_EQ(mirror.cache().pages_in_use().shared, 1);
   mirror.append(a, 1);
   EXPECT_EQ(mirror.cache().bytes_in_use(), before / 2 * 3);  // a is the only owner of its page now
   mirror.verify();

@@ -18,4 +18,10 @@ struct SequenceImage {
   bool operator==(const SequenceImage&) const = default;
 };
 
+/// Pages of keys and values in use.
+struct KvPageCounts {
+  int64_t pages = 0;
+  int64_t shared = 0;  // of those, held by more than one sequence
+};
+
 }  // namespace hearth::runtime

@@ -204,7 +204,7 @@ Status Runtime::Impl::place_outputs(std::span<const SequenceChunk> batch) {
   if (logits.values.reserve(all.logits * logits.width) && hidden.values.reserve(all.hidden * hidden.width))
     return {};
   forget_outputs();
-  return fail(ErrorCode::kTooLarge, "no memory for the logits of ", all.logits,
+  return fail(ErrorCode::kNoMemory, "no memory for the logits of ", all.logits,
               " positions and the hidden states of ", all.hidden, "; ask for fewer at a time");
 }
 
@@ -280,6 +280,7 @@ int64_t Runtime::hidden_width() const { return impl_->hidden.width; }
 const RuntimeOptions& Runtime::options() const { return impl_->options; }
 int64_t Runtime::free_tokens() const { return impl_->cache->free_tokens(); }
 int64_t Runtime::kv_bytes_in_use() const { return impl_->cache->bytes_in_use(); }
+KvPageCounts Runtime::kv_pages_in_use() const { return impl_->cache->pages_in_use(); }
 int64_t Runtime::kv_bytes_held(std::span<const SeqId> sequences) const {
   return impl_->cache->bytes_held(sequences);
 }

@@ -130,6 +130,8 @@ class Runtime {
   int64_t free_tokens() const;
   /// Bytes of KV cache in use now, shared pages counted once.
   int64_t kv_bytes_in_use() const;
+  /// See KvCache::pages_in_use.
+  KvPageCounts kv_pages_in_use() const;
   /// Of that, what these open sequences hold.
   int64_t kv_bytes_held(std::span<const SeqId> sequences) const;
 

@@ -70,33 +70,35 @@ Status EmbeddingSession::read_inputs() {
 /// while the model takes one in: its callback may come before that returns.
 void EmbeddingSession::submit_more() {
   while (true) {
-    size_t index = 0, done = 0;
+    size_t index = 0, over = 0;
     {
       const std::lock_guard lock(mutex_);
-      submitting_ = !closed_ && submitted_ < ids_.size() && submitted_ - done_ < kAhead;
+      submitting_ = !closed_ && submitted_ < ids_.size() && submitted_ - over_ < kAhead;
       if (!submitting_) return;
       index = submitted_++;
-      done = done_;
+      over = over_;
     }
-    const Status accepted = submit(index);
+    const bool others = index > over;  // of this request, in the model
+    const Status accepted = submit(index, others);
     if (accepted) continue;
     const std::lock_guard lock(mutex_);
     --submitted_;
-    if (accepted.error().code != ErrorCode::kBusy) return give_up(accepted.error());
-    if (done_ != done) continue;  // one of ours has just made room
-    if (submitted_ == done_) return give_up(accepted.error());
-    submitting_ = false;  // on_done tries again
+    if (accepted.error().code != ErrorCode::kBusy || !others) give_up(accepted.error());
+    if (closed_) return settle();
+    if (over_ != over) continue;  // one of ours has just made room
+    submitting_ = false;          // on_done tries again
     return;
   }
 }
 
-Status EmbeddingSession::submit(size_t index) {
+Status EmbeddingSession::submit(size_t index, bool tries_again) {
   engine::Submission submission;
   submission.request.prompt_ids = ids_[index];
   submission.request.cancel = &cancel_;
   submission.client = client_;
   submission.priority = -request_.priority;  // there, larger goes first
   submission.embed = true;
+  submission.tries_again = tries_again;
   submission.on_done = [self = shared_from_this(), index](Result<engine::Completion> result) {
     self->on_done(index, std::move(result));
   };
@@ -105,23 +107,30 @@ Status EmbeddingSession::submit(size_t index) {
 
 void EmbeddingSession::on_done(size_t index, Result<engine::Completion> result) {
   const std::lock_guard lock(mutex_);
-  if (closed_) return;
+  ++over_;
+  if (result) {  // also where nobody waits for it any more
+    record_.prompt_tokens += result->usage.prompt_tokens;
+    record_.cancelled = record_.cancelled || result->finish == engine::FinishReason::kCancelled;
+  }
+  if (!closed_) take_in(index, std::move(result));
+  settle();
+}
+
+void EmbeddingSession::take_in(size_t index, Result<engine::Completion> result) {
   if (!result) return give_up(result.error());
-  record_.prompt_tokens += result->usage.prompt_tokens;
   if (result->finish == engine::FinishReason::kCancelled) {
-    record_.cancelled = true;
     return give_up(responder_->gone() ? fail(ErrorCode::kCancelled, "the client has gone")
                                       : fail(ErrorCode::kUnavailable, "the server is shutting down"));
   }
   answer_.vectors[index] = std::move(result->embedding);
   if (request_.dimensions) engine::shorten(answer_.vectors[index], *request_.dimensions);
-  ++done_;
-  const bool all = done_ == ids_.size();
+  const bool all = over_ == ids_.size();
   if (!all && (submitting_ || submitted_ == ids_.size())) return;
   submitting_ = true;
   // This is the model's thread, and others wait for it.
-  const bool posted = post_([self = shared_from_this(), all] { all ? self->answer() : self->submit_more(); });
-  if (!posted) give_up(fail(ErrorCode::kBusy, "too many requests wait to be read; try again later"));
+  const Status posted =
+      post_([self = shared_from_this(), all] { all ? self->answer() : self->submit_more(); });
+  if (!posted) give_up(posted.error());
 }
 
 void EmbeddingSession::answer() {
@@ -129,13 +138,15 @@ void EmbeddingSession::answer() {
   if (closed_) return;
   answer_.prompt_tokens = record_.prompt_tokens;
   answer_.total_s = now_s() - begun_s_;
-  close();  // before the client can ask again: it is charged here
+  closed_ = true;
+  settle();  // before the client can ask again: it is charged here
   responder_->respond(200, {{"Content-Type", "application/json"}}, encode_(request_, answer_));
 }
 
 void EmbeddingSession::refuse(const Error& error) {
   const std::lock_guard lock(mutex_);
   give_up(error);
+  settle();
 }
 
 /// Ends a request that cannot be answered; those of its texts that still wait are cancelled.
@@ -146,12 +157,12 @@ void EmbeddingSession::give_up(const Error& error) {
   wire::ErrorBody body = wire::error_body(errors_, error);
   record_.status = body.status;
   respond_json(*responder_, body.status, std::move(body.json));
-  close();
+  closed_ = true;
 }
 
-void EmbeddingSession::close() {
-  closed_ = true;
-  if (on_over_) on_over_(record_);
+void EmbeddingSession::settle() {
+  if (!closed_ || over_ < submitted_ || !on_over_) return;
+  std::exchange(on_over_, nullptr)(record_);
 }
 
 }  // namespace hearth::serve

@@ -17,8 +17,8 @@ namespace hearth::serve {
 class EmbeddingSession : public std::enable_shared_from_this<EmbeddingSession> {
  public:
   using Encode = std::string (*)(const wire::EmbeddingRequest& request, const wire::EmbeddingAnswer& answer);
-  /// Has work done on another thread; false when it will not be.
-  using Post = std::function<bool(std::function<void()> work)>;
+  /// Has work done on another thread. Errors: why it will not be.
+  using Post = std::function<Status(std::function<void()> work)>;
 
   /// `errors`: in whose shape they are told.
   EmbeddingSession(wire::Protocol errors, Encode encode, wire::EmbeddingRequest request,
@@ -31,12 +31,13 @@ class EmbeddingSession : public std::enable_shared_from_this<EmbeddingSession> {
  private:
   Status read_inputs();
   void submit_more();
-  Status submit(size_t index);
+  Status submit(size_t index, bool tries_again);
   void on_done(size_t index, Result<engine::Completion> result);
+  void take_in(size_t index, Result<engine::Completion> result);
   void answer();
   void refuse(const Error& error);
   void give_up(const Error& error);
-  void close();
+  void settle();
 
   wire::Protocol errors_;
   Encode encode_;
@@ -53,9 +54,9 @@ class EmbeddingSession : public std::enable_shared_from_this<EmbeddingSession> {
   std::mutex mutex_;  // what follows; callbacks come from the model's thread
   wire::EmbeddingAnswer answer_;
   size_t submitted_ = 0;
-  size_t done_ = 0;
+  size_t over_ = 0;         // of those, ended by the model
   bool submitting_ = true;  // somebody is in submit_more
-  bool closed_ = false;
+  bool closed_ = false;     // nothing more goes to the client
   AnswerRecord record_;
 };
 

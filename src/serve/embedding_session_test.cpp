@@ -120,6 +120,14 @@ class EmbeddingsTest : public testing::Test {
     }
     return out;
   }
+  /// Of "device"; -1: there is none yet.
+  int metric(const std::string& name) {
+    net::TestPeer peer(server_->port());
+    EXPECT_TRUE(peer.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
+    const std::string text = peer.read_until("no such mark");
+    const size_t at = text.find("\n" + name + "{model_name=\"device\"} ");
+    return at == std::string::npos ? -1 : std::atoi(text.c_str() + text.find("} ", at) + 2);
+  }
   std::vector<int32_t> tokens(const std::string& text) {
     return ask("/tokenize", {{"content", text}, {"add_special", true}})
         .json()["tokens"]
@@ -176,6 +184,7 @@ TEST_F(EmbeddingsTest, ManyTextsStayInOrderAlsoThroughASmallQueue) {
   for (size_t i = 0; i < texts.size(); i += 41) EXPECT_EQ(all[i], embed(texts[i])[0]) << i;
   for (size_t i = 37; i < texts.size(); ++i) EXPECT_EQ(all[i], all[i - 37]);
   EXPECT_NE(all[0], all[1]);
+  EXPECT_EQ(metric("hearth_answers_refused_total"), 0);  // waiting for room of one's own is none
 }
 
 TEST_F(EmbeddingsTest, ErrorsHaveTheShapeOfTheirProtocol) {
@@ -222,13 +231,6 @@ TEST_F(EmbeddingsTest, AreChargedToTheKey) {
 TEST_F(EmbeddingsTest, WhoGoesAwayIsNoticed) {
   start();
   embed("x");
-  const auto metric = [&](const std::string& name) {
-    net::TestPeer peer(server_->port());
-    EXPECT_TRUE(peer.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
-    const std::string text = peer.read_until("no such mark");
-    const size_t at = text.find("\n" + name + "{model_name=\"device\"} ");
-    return at == std::string::npos ? -1 : std::atoi(text.c_str() + text.find("} ", at) + 2);
-  };
   const int before = metric("hearth_answers_total");
   {
     net::TestPeer peer(server_->port());

@@ -85,6 +85,10 @@ constexpr Row kRows[] = {
      [](const SchedulerStats& s) { return double(s.archive.bytes); }},
     {"hearth_kv_bytes", "gauge", "Bytes of keys and values in use, shared pages counted once",
      [](const SchedulerStats& s) { return double(s.kv_bytes); }},
+    {"hearth_kv_pages", "gauge", "Pages of keys and values in use",
+     [](const SchedulerStats& s) { return double(s.kv_pages); }},
+    {"hearth_kv_shared_pages", "gauge", "Of those, pages that more than one answer or prefix holds",
+     [](const SchedulerStats& s) { return double(s.kv_shared_pages); }},
     {"hearth_kv_free_tokens", "gauge", "Tokens that fit into free pages",
      [](const SchedulerStats& s) { return double(s.kv_tokens_free); }},
     // Names that dashboards made for other servers ask for.

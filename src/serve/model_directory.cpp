@@ -90,6 +90,12 @@ void ModelDirectory::keep(const std::string& name, double keep_alive_s) {
   }
 }
 
+void ModelDirectory::set_options(const DirectoryOptions& options) {
+  const std::lock_guard lock(mutex_);
+  options_ = options;
+  wake_.notify_all();
+}
+
 std::vector<std::shared_ptr<HostedModel>> ModelDirectory::all_loaded() {
   const std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<HostedModel>> out;
@@ -132,8 +138,9 @@ std::vector<wire::ModelInfo> ModelDirectory::list() {
     const auto it = slots_.find(info.id);
     if (it == slots_.end()) continue;
     info = it->second.model->info();
-    const double left_s = it->second.used_s + it->second.keep_alive_s - now_s();
-    info.expires_s = it->second.keep_alive_s < 0 ? 0 : unix_now_s() + std::max(0.0, left_s);
+    const double kept_s = keep_alive_s(it->second);
+    const double left_s = it->second.used_s + kept_s - now_s();
+    info.expires_s = kept_s < 0 ? 0 : unix_now_s() + std::max(0.0, left_s);
   }
   return out;
 }
@@ -192,7 +199,7 @@ void ModelDirectory::load(const std::string& name) {
     const std::lock_guard lock(mutex_);
     if (loaded) {
       model = std::move(loaded).value();
-      slots_[name] = {model, now_s(), options_.keep_alive_s};
+      slots_[name] = {model, now_s()};
     }
     for (auto it = wanted_.begin(); it != wanted_.end();) {
       const auto next = std::next(it);
@@ -221,9 +228,9 @@ void ModelDirectory::give_up_expired() {
       Slot& slot = it->second;
       const bool used = is_used(slot);
       if (used) slot.used_s = now_s();
-      if (!used && slot.keep_alive_s >= 0 && now_s() - slot.used_s > slot.keep_alive_s) {
-        log_line(LogLevel::kInfo,
-                 concat("unloading ", it->first, ": not used for ", slot.keep_alive_s, " s"));
+      const double kept_s = keep_alive_s(slot);
+      if (!used && kept_s >= 0 && now_s() - slot.used_s > kept_s) {
+        log_line(LogLevel::kInfo, concat("unloading ", it->first, ": not used for ", kept_s, " s"));
         leaving_.push_back(slot.model);
         it = slots_.erase(it);
       } else {

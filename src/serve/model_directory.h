@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -46,6 +47,8 @@ class ModelDirectory {
   void with_model(const std::string& name, ModelCallback callback);
   /// The model if it is loaded; nullptr otherwise, also when there is none of this name.
   std::shared_ptr<HostedModel> loaded(const std::string& name);
+  /// From now on, also for models that are loaded.
+  void set_options(const DirectoryOptions& options);
   /// Overrides keep_alive_s for one model from now on; 0: given up once its answers are over.
   void keep(const std::string& name, double keep_alive_s);
 
@@ -63,9 +66,11 @@ class ModelDirectory {
  private:
   struct Slot {
     std::shared_ptr<HostedModel> model;
-    double used_s = 0;  // last asked for, or last seen at work
-    double keep_alive_s = 0;
+    double used_s = 0;                        // last asked for, or last seen at work
+    std::optional<double> keep_alive_s = {};  // of its own
   };
+  double keep_alive_s(const Slot& slot) const { return slot.keep_alive_s.value_or(options_.keep_alive_s); }
+
   struct Wanted {
     std::string name;
     ModelCallback callback;

@@ -39,6 +39,9 @@ Result<wire::GenerationRequest> parse_safely(Parse parse, std::string_view body,
   }
 }
 
+/// Once it is parsed: a long one should not stay in memory for the whole answer.
+void drop_body(Call& call) { std::string().swap(call.request.body); }
+
 /// The name of the model comes first: its settings are what the rest of the request changes. Errors: no JSON.
 Result<std::string> model_named_in(const std::string& body) {
   HEARTH_ASSIGN(const io::Json json, io::parse_json(body, "request"));
@@ -46,8 +49,6 @@ Result<std::string> model_named_in(const std::string& body) {
   if (!name) return fail(ErrorCode::kUsage, "model: must be a string");
   return name->value_or("");
 }
-
-constexpr std::string_view kTooMany = "too many requests wait to be read; try again later";
 
 /// A model that cannot be had is mostly the server's fault.
 wire::ErrorBody no_model(Protocol protocol, const Error& error) {
@@ -106,6 +107,7 @@ void generate(Call asked) {
         if (!model) return refuse(*call, no_model(kProtocol, model.error()), name, model.error().message);
         const std::string id = (*model)->info().id;
         auto request = parse_safely(kParse, call->request.body, defaults_of(models));
+        drop_body(*call);
         if (!request)
           return refuse(*call, wire::error_body(kProtocol, request.error()), id, request.error().message);
         if (request->keep_alive_s) models.keep(name, *request->keep_alive_s);
@@ -123,6 +125,7 @@ template <Protocol kErrors, Result<wire::EmbeddingRequest> (*kParse)(std::string
 void embed(Call asked) {
   const auto call = std::make_shared<Call>(std::move(asked));
   auto request = kParse(call->request.body);
+  drop_body(*call);
   if (!request) return refuse(*call, wire::error_body(kErrors, request.error()), "", request.error().message);
   const std::string name = request->model;
   const auto keep_alive_s = request->keep_alive_s;
@@ -136,8 +139,8 @@ void embed(Call asked) {
     if (!model) return refuse(*call, no_model(kErrors, model.error()), name, model.error().message);
     if (keep_alive_s) models.keep(name, *keep_alive_s);
     // The texts are many, and this may be the thread that loads models.
-    if (!call->context->post([=] { session->start(*model, load_s); }))
-      refuse(*call, wire::error_body(kErrors, 429, kTooMany), name, std::string(kTooMany));
+    const Status posted = call->context->post([=] { session->start(*model, load_s); });
+    if (!posted) refuse(*call, wire::error_body(kErrors, posted.error()), name, posted.error().message);
   });
 }
 

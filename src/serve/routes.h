@@ -24,6 +24,7 @@ struct Call {
   int32_t most_urgent = kMostUrgent;  // of the priorities that the client may have
   std::string tail;                   // of the path, where the route ends in '/'
   Context* context = nullptr;
+  std::string text;  // of the request, for the log; empty where that does not ask for it
 };
 
 struct Route {
@@ -44,8 +45,8 @@ class Context {
   /// "ready", "loading" or "stopping".
   virtual std::string_view readiness() = 0;
   virtual std::string metrics() = 0;
-  /// Has work done that takes time; false when too much waits already.
-  virtual bool post(std::function<void()> work) = 0;
+  /// Has work done that takes time. Errors: kBusy (too much waits already), kUnavailable (the server stops).
+  virtual Status post(std::function<void()> work) = 0;
   /// An answer is over: for the log, the counts and the key's limits.
   virtual void over(const Call& call, const struct AnswerRecord& record) = 0;
 };

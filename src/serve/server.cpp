@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "io/json.h"
 #include "serve/answer_session.h"
 #include "serve/metrics.h"
 #include "serve/routes.h"
@@ -98,6 +99,22 @@ std::string one_line(std::string_view text) {
   return out;
 }
 
+/// The beginning of a request's text as one JSON string, with nothing in it that a terminal would obey.
+std::string for_log(std::string_view text) {
+  constexpr size_t kMost = 2000;
+  const bool cut = text.size() > kMost;
+  size_t end = cut ? kMost : text.size();
+  while (cut && end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
+    --end;  // a whole character
+  std::string out;
+  for (const char c : io::dump_json(std::string(text.substr(0, end)))) {
+    const bool control = c == 0x7f || (static_cast<unsigned char>(c) < 0xA0 && out.ends_with('\xC2'));
+    if (control && c != 0x7f) out.pop_back();
+    out += control ? '?' : c;
+  }
+  return cut ? out + "..." : out;
+}
+
 wire::Protocol protocol_of(std::string_view path) {
   return path.starts_with("/api/") ? wire::Protocol::kOllamaChat : wire::Protocol::kOpenAiChat;
 }
@@ -116,9 +133,29 @@ struct Server::Impl : Context {
         keys(options.keys),
         directory(std::move(source), options.models),
         work(kWorkers, kMostWaiting),
-        preloaded(!options.preload) {}
+        preloaded(!options.preload) {
+    set_live(options);
+  }
 
-  ServeOptions options;
+  /// What may change while others read it.
+  struct Live {
+    std::vector<std::string> cors_origins;
+    bool log_requests = true;
+    bool log_prompts = false;
+  };
+  std::shared_ptr<const Live> live() const {
+    const std::lock_guard lock(live_mutex);
+    return live_now;
+  }
+  void set_live(const ServeOptions& from) {
+    auto fresh = std::make_shared<const Live>(Live{from.cors_origins, from.log_requests, from.log_prompts});
+    const std::lock_guard lock(live_mutex);
+    live_now = std::move(fresh);
+  }
+
+  const ServeOptions options;  // of the start
+  mutable std::mutex live_mutex;
+  std::shared_ptr<const Live> live_now;
   ApiKeys keys;
   ModelDirectory directory;
   WorkQueue work;
@@ -143,15 +180,19 @@ struct Server::Impl : Context {
         directory.stats(),
         {requests, refused, transport ? transport.load()->open_connections() : 0, resident_bytes()});
   }
-  bool post(std::function<void()> task) override { return work.post(std::move(task)); }
+  Status post(std::function<void()> task) override {
+    if (work.post(std::move(task))) return {};
+    if (stopping) return fail(ErrorCode::kUnavailable, "the server is shutting down");
+    return fail(ErrorCode::kBusy, "too many requests wait to be read; try again later");
+  }
   void over(const Call& call, const AnswerRecord& record) override {
     keys.spend(call.client, record.prompt_tokens + record.generated_tokens);
-    log(call.request, call.client, record.status, record);
+    log(call.request, call.client, record.status, record, call.text);
   }
 
   void log(const net::ServerRequest& request, const std::string& client, int status,
-           const AnswerRecord& record) const {
-    if (!options.log_requests) return;
+           const AnswerRecord& record, const std::string& text = "") const {
+    if (!live()->log_requests) return;
     std::string line =
         concat(one_line(request.method), " ", one_line(request.path), " ", status, " client=", client);
     if (!record.model.empty()) line += concat(" model=", record.model);
@@ -161,6 +202,7 @@ struct Server::Impl : Context {
     }
     if (record.cancelled) line += " cancelled";
     if (!record.error.empty()) line += concat(" error=\"", one_line(record.error), "\"");
+    if (!text.empty()) line += concat(" request=", text);
     log_line(LogLevel::kInfo, line);
   }
 
@@ -190,8 +232,9 @@ struct Server::Impl : Context {
     const std::string_view host = request.headers.find("Host");
     if (origin.empty() || origin == concat("http://", host) || origin == concat("https://", host))
       return true;
+    const auto now = live();
     const bool listed =
-        std::any_of(options.cors_origins.begin(), options.cors_origins.end(),
+        std::any_of(now->cors_origins.begin(), now->cors_origins.end(),
                     [&](const std::string& allowed) { return allowed == "*" || allowed == origin; });
     if (!listed) return false;
     responder.add_header("Access-Control-Allow-Origin", origin);
@@ -236,13 +279,14 @@ struct Server::Impl : Context {
       return refuse(request, *responder, admission.status, admission.message, std::move(headers));
     }
     if (found.route->works && stopping) return refuse_stopping(request, *responder);
-    Call call{std::move(request), responder, admission.client, admission.most_urgent, found.tail, this};
+    Call call{std::move(request), responder, admission.client, admission.most_urgent, found.tail, this, ""};
+    if (found.route->works && live()->log_prompts) call.text = for_log(call.request.body);
     if (!found.route->works) return found.route->handle(std::move(call));
     auto shared = std::make_shared<Call>(std::move(call));
-    if (work.post([shared, route = found.route] { route->handle(std::move(*shared)); })) return;
-    if (stopping) return refuse_stopping(shared->request, *responder);
-    refuse(shared->request, *responder, 429, "too many requests wait to be read; try again later",
-           {{"Retry-After", "1"}});
+    const Status posted = post([shared, route = found.route] { route->handle(std::move(*shared)); });
+    if (posted) return;
+    refuse(shared->request, *responder, posted.error().code == ErrorCode::kBusy ? 429 : 503,
+           posted.error().message, {{"Retry-After", "1"}});
   }
 
   void refuse_stopping(const net::ServerRequest& request, net::Responder& responder) {
@@ -278,7 +322,16 @@ Result<std::unique_ptr<Server>> Server::start(ServeOptions options, std::unique_
 
 uint16_t Server::port() const { return impl_->http->port(); }
 
-void Server::replace_keys(std::vector<ApiKey> keys) { impl_->keys.replace(std::move(keys)); }
+Status Server::change(const ServeOptions& options) {
+  if (!impl_->options.http.tls_certificate.empty()) {
+    HEARTH_RETURN_IF_ERROR(
+        impl_->http->replace_certificate(options.http.tls_certificate, options.http.tls_key));
+  }
+  impl_->keys.replace(options.keys);
+  impl_->directory.set_options(options.models);
+  impl_->set_live(options);
+  return {};
+}
 
 void Server::stop(double deadline_s) {
   constexpr double kFarewellS = 2;  // for the last words of answers that are cut

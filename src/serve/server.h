@@ -22,6 +22,7 @@ struct ServeOptions {
   std::vector<std::string> cors_origins;  // exact, or "*"; none: no other site's page may ask
   bool insecure = false;                  // wider than loopback without a key
   bool log_requests = true;
+  bool log_prompts = false;  // with the beginning of their text
 };
 
 /// Whether an address reaches only this machine.
@@ -35,8 +36,9 @@ class Server {
   ~Server();
 
   uint16_t port() const;
-  /// New keys from now on (a configuration that was read again).
-  void replace_keys(std::vector<ApiKey> keys);
+  /// Takes over what may change while it runs: keys, origins, what is logged, limits of the models, and where
+  /// there is TLS its certificate. Errors: kUsage, the certificate; then nothing changes.
+  Status change(const ServeOptions& options);
   /// Takes nothing new; answers under way get deadline_s to end.
   void stop(double deadline_s);
 

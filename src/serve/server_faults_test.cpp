@@ -137,6 +137,37 @@ TEST_F(ServerTest, WhatAClientThatLeftHasUsedIsCharged) {
   EXPECT_EQ(ask("POST", "/v1/chat/completions", chat_of("x"), "Authorization: Bearer k\r\n").status, 429);
 }
 
+TEST_F(ServerTest, EveryTextOfAClientThatLeftIsCharged) {
+  const LogLines log;
+  start();
+  {
+    net::TestPeer peer(server_->port());
+    ASSERT_TRUE(
+        peer.send(post("/v1/embeddings", io::dump_json({{"input", std::vector<std::string>(100, "x")}}))));
+    ASSERT_TRUE(net::eventually(
+        [&] { return holds(ask("GET", "/metrics").body, "hearth_answers_total{model_name=\"one\"} 16\n"); }));
+  }
+  EXPECT_TRUE(log.wait("prompt=48 cached=0 generated=0 cancelled")) << log.find("POST");
+}
+
+TEST_F(ServerTest, PromptsAreLoggedWhereThatIsAskedForAndOnOneLine) {
+  const LogLines log;
+  ServeOptions options;
+  start(options);
+  EXPECT_EQ(chat("secret").status, 200);
+  EXPECT_TRUE(log.wait("generated=2"));
+  EXPECT_EQ(log.find("secret"), "");
+  options.log_prompts = true;
+  EXPECT_TRUE(server_->change(options));
+  EXPECT_EQ(chat("a\\nb\xC3\xA9\xC2\x9B\x7F").status, 200);
+  EXPECT_TRUE(log.wait("\\\"content\\\":\\\"a\\\\nb\xC3\xA9??\\\"")) << log.find("request=");
+  EXPECT_EQ(ask("POST", "/v1/chat/completions", "\n\x1b[31m]").status, 400);
+  EXPECT_TRUE(log.wait("request=\"\\n\\u001b[31m]\"")) << log.find("400");
+  EXPECT_EQ(chat(concat("end", std::string(3000, 'y'))).status, 200);
+  EXPECT_TRUE(log.wait("yyy\"...")) << log.find("end");
+  EXPECT_LT(log.find("endyyy").size(), 2300U);
+}
+
 TEST_F(ServerTest, ARequestThatRunsOutOfMemoryIsOverAndLogged) {
   const LogLines log;
   start();
@@ -163,9 +194,11 @@ TEST_F(ServerTest, PrioritiesReachTheModelAndKeysHaveACeiling) {
   EXPECT_EQ(chat("x", R"(,"priority":-101)").status, 400);
   EXPECT_EQ(chat("x", R"(,"priority":"high")").json()["error"]["param"], "priority");
 
-  server_->replace_keys({{"plain", hash_key("p"), 0, 0},
-                         {"urgent", hash_key("u"), 0, 0, -50},
-                         {"batch", hash_key("b"), 0, 0, 20}});
+  ServeOptions changed;
+  changed.keys = {{"plain", hash_key("p"), 0, 0},
+                  {"urgent", hash_key("u"), 0, 0, -50},
+                  {"batch", hash_key("b"), 0, 0, 20}};
+  EXPECT_TRUE(server_->change(changed));
   const auto with = [&](const char* key, std::string_view more) {
     return sent(chat_path, chat_of("x", more), concat("Authorization: Bearer ", key, "\r\n"));
   };

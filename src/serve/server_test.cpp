@@ -116,7 +116,8 @@ TEST_F(ServerTest, KeysAreAskedForAndLimitsHeld) {
   const Reply limited = with_key();
   EXPECT_EQ(limited.status, 429);
   EXPECT_NE(limited.head.find("Retry-After"), std::string::npos);
-  server_->replace_keys({{"kiosk", hash_key("new"), 0, 0}});
+  options.keys = {{"kiosk", hash_key("new"), 0, 0}};
+  EXPECT_TRUE(server_->change(options));
   EXPECT_EQ(with_key().status, 401);
 }
 
@@ -134,6 +135,19 @@ TEST_F(ServerTest, PagesOfOtherSitesAreRefusedUnlessListed) {
   EXPECT_EQ(preflight.status, 204);
   EXPECT_NE(preflight.head.find("Access-Control-Allow-Methods"), std::string::npos);
   EXPECT_EQ(ask("OPTIONS", "/v1/models", "", "Origin: https://evil.example\r\n").status, 403);
+}
+
+TEST_F(ServerTest, WhatMayChangeChangesWhileItRuns) {
+  ServeOptions options;
+  options.cors_origins = {"https://old.example"};
+  start(options);
+  EXPECT_EQ(chat("x").status, 200);
+  options.cors_origins = {"https://new.example"};
+  options.models.keep_alive_s = 0;
+  EXPECT_TRUE(server_->change(options));
+  EXPECT_EQ(ask("GET", "/v1/models", "", "Origin: https://old.example\r\n").status, 403);
+  EXPECT_EQ(ask("GET", "/v1/models", "", "Origin: https://new.example\r\n").status, 200);
+  EXPECT_TRUE(net::eventually([&] { return ask("GET", "/api/ps").json()["models"].empty(); }));
 }
 
 TEST_F(ServerTest, NamesThatWereMadeToLeadHereAreRefused) {

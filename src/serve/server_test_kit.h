@@ -23,13 +23,14 @@
 namespace hearth::serve {
 
 /// Repeats the last user message; "fail" fails, "busy" is refused, "throw" runs out of memory, and "hold"
-/// says a word and goes on until it is cancelled.
+/// says a word and goes on until it is cancelled, as every embedding does.
 class Echo : public HostedModel {
  public:
   explicit Echo(wire::ModelInfo info) : HostedModel(std::move(info)) {}
   Status submit(engine::Submission submission) override {
     ++accepted;
     last_priority = submission.priority;
+    if (submission.embed) return hold(std::move(submission));
     const io::Json chat = io::parse_json(submission.request.chat_json, "chat").value();
     const std::string text = chat["messages"].back()["content"];
     if (text == "busy") return fail(ErrorCode::kBusy, "the queue is full");
@@ -41,12 +42,7 @@ class Echo : public HostedModel {
     if (text == "throw") throw std::bad_alloc();
     if (text == "hold") {
       submission.on_text("word", {});
-      {
-        const std::lock_guard lock(mutex_);
-        held_.push_back(std::move(submission));
-      }
-      wake();
-      return {};
+      return hold(std::move(submission));
     }
     if (text == "fail") {
       submission.on_done(fail(ErrorCode::kInternal, "it broke"));
@@ -75,6 +71,9 @@ class Echo : public HostedModel {
   Result<std::vector<int32_t>> tokenize(const std::string& text, bool, bool) const override {
     return std::vector<int32_t>(text.begin(), text.end());
   }
+  Result<std::vector<int32_t>> embedding_ids(const engine::CompletionRequest&) const override {
+    return std::vector<int32_t>(3);
+  }
   std::string token_text(int32_t) const override { return "t"; }
   std::string detokenize(std::span<const int32_t>) const override { return "d"; }
   Result<std::shared_ptr<const text::GrammarMasks>> grammar(const std::string&,
@@ -86,6 +85,14 @@ class Echo : public HostedModel {
   std::atomic<int64_t> accepted{0};
 
  private:
+  Status hold(engine::Submission submission) {
+    {
+      const std::lock_guard lock(mutex_);
+      held_.push_back(std::move(submission));
+    }
+    wake();
+    return {};
+  }
   template <typename Which>
   void cut(Which which) {
     std::list<engine::Submission> over;
@@ -140,6 +147,7 @@ class Scripted : public ModelSource {
     wire::ModelInfo info;
     info.id = name;
     info.loaded = true;
+    info.embedding_length = 8;
     return std::unique_ptr<HostedModel>(std::make_unique<Echo>(info));
   }
 

@@ -57,7 +57,7 @@ struct GenerationRequest {
   bool parallel_tool_calls = true;
   bool separate_reasoning = true;
 
-  std::string user;                    // who asks, for fairness and limits
+  std::string user;                    // as the client calls who asks; turns and limits go by key or address
   int32_t priority = 0;                // as vLLM means it: less comes first
   std::optional<double> keep_alive_s;  // negative: for ever
   bool load_only = false;  // Ollama: nothing to answer, the model shall be loaded (or, at 0, unloaded)
