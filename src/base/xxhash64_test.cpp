@@ -18,7 +18,7 @@ TEST(XxHash64, AgreesWithTheReferenceWholeAndInPieces) {
   for (const auto& [size, hash] : expected) {
     const auto all = std::span(bytes).first(size);
     EXPECT_EQ(xxhash64(all), hash) << size;
-    for (const size_t step : {1, 5, 32, 40}) {
+    for (const size_t step : {1U, 5U, 32U, 40U}) {
       XxHash64 pieces;
       for (size_t at = 0; at < size; at += step) {
         pieces.update(all.subspan(at, std::min(step, size - at)));

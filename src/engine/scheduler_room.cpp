@@ -14,10 +14,11 @@ constexpr int64_t kWorthWaiting = 64;  // tokens that another answer is about to
 }  // namespace
 
 /// Whether a running answer will soon have computed much more of what this one's prompt begins with than
-/// there is now.
+/// there is now. One of lower priority will not: it has to wait for this one.
 bool Scheduler::awaits_prefix(const Answer& answer, int64_t available) const {
   for (const auto& other : running_) {
     if (other.get() == &answer || !other->has_sequence || other->writing() || other->pooler) continue;
+    if (other->submission.priority < answer.submission.priority) continue;
     const int64_t shared = common_prefix(other->ids, answer.ids);
     if (other->computed < shared && shared - available >= kWorthWaiting) return true;
   }
@@ -110,8 +111,8 @@ bool Scheduler::find_sequence(Answer& answer) {
   return true;
 }
 
-/// After a batch that did not fit: gives up a kept prefix, else the youngest answer's keys and values, which
-/// are computed again later. False when there is nothing to give up.
+/// After a batch that did not fit: gives up a kept prefix, else the keys and values of the youngest answer of
+/// the lowest priority, which are computed again later. False when there is nothing to give up.
 bool Scheduler::make_room(const Error& why) {
   if (why.code != ErrorCode::kTooLarge) return false;
   for (Answer* answer : planned_) {  // cannot be: drawn tokens are bounded by the context
@@ -120,20 +121,24 @@ bool Scheduler::make_room(const Error& why) {
   }
   if (prefixes_.evict()) return true;
   if (end_archiving()) return true;
-  Answer* youngest = nullptr;
+  Answer* least = nullptr;
   int64_t holders = 0;
+  const auto gives_way = [](const Answer& a, const Answer& b) {
+    if (a.submission.priority != b.submission.priority) return a.submission.priority < b.submission.priority;
+    return a.admitted_s >= b.admitted_s;
+  };
   for (auto& answer : running_) {
     if (!answer->has_sequence) continue;
     ++holders;
-    if (!youngest || answer->admitted_s >= youngest->admitted_s) youngest = answer.get();
+    if (!least || gives_way(*answer, *least)) least = answer.get();
   }
   if (holders < 2) return false;
-  model_->runtime().close_sequence(youngest->sequence);
-  youngest->has_sequence = false;
-  youngest->computed = 0;
+  model_->runtime().close_sequence(least->sequence);
+  least->has_sequence = false;
+  least->computed = 0;
   ++own_.preempted;
   const auto it = std::find_if(running_.begin(), running_.end(),
-                               [&](const auto& answer) { return answer.get() == youngest; });
+                               [&](const auto& answer) { return answer.get() == least; });
   waiting_.insert(waiting_.begin(), std::move(*it));
   running_.erase(it);
   return true;

@@ -9,6 +9,7 @@
 #include <deque>
 #include <future>
 #include <thread>
+#include <utility>
 
 #include "engine/local_completer.h"
 #include "model/model.h"
@@ -186,6 +187,24 @@ TEST(Scheduler, ASharedPrefixIsComputedOnceAlsoByThoseWhoComeTogether) {
   EXPECT_EQ(stats.cut_by_length, 6);
 }
 
+TEST(Scheduler, APromptPausesWhereAnotherGoesOn) {
+  for (const int64_t window : {0, 16}) {
+    const Load how{.context = 1024, .window = window};
+    Running all(how, {.max_running = 2});
+    const std::string shared = repeated(kText, 5);
+    const std::vector<CompletionRequest> requests = {request(shared + "one: play some jazz", 6),
+                                                     request(shared + "two: what is the weather", 6)};
+    for (const auto& asked : requests) ASSERT_TRUE(all.submit(asked));
+    all.start();
+    all.stop(true);
+    ASSERT_LT(all.outcome(0).completion().usage.prompt_tokens, 128);  // it could be read in one step
+    EXPECT_GT(all.outcome(1).completion().usage.cached_tokens, 64);
+    EXPECT_EQ(all.outcome(1).text_at.at(0), 2) << "both draw their first tokens in one step";
+    for (size_t i = 0; i < 2; ++i)
+      EXPECT_EQ(all.outcome(i).completion().text, alone(how, requests[i]).text) << i;
+  }
+}
+
 TEST(Scheduler, AWindowedModelFindsWherePromptsPart) {
   const Load how{.context = 1024, .window = 16};
   Running all(how);
@@ -221,6 +240,26 @@ TEST(Scheduler, PreemptsWhereTheCacheIsFull) {
   EXPECT_GT(all.scheduler().stats().preempted, 0);
   for (size_t i = 0; i < 4; ++i)
     EXPECT_EQ(all.outcome(i).completion().text, alone({}, requests[i]).text) << i;
+}
+
+TEST(Scheduler, LowerPriorityGivesWayWhereTheCacheIsFull) {
+  Running all({.context = 256, .sequences = 2, .cache_tokens = 320}, {.max_running = 2, .stall_s = 0.001});
+  std::promise<void> writes;
+  bool told = false;
+  all.on_event = [&](const Outcome&) {
+    if (!std::exchange(told, true)) writes.set_value();
+  };
+  const CompletionRequest first = request("1 " + std::string(kText), 180);
+  const CompletionRequest urgent = request("2 " + std::string(kText), 180);
+  ASSERT_TRUE(all.submit(first));
+  all.start();
+  writes.get_future().wait();
+  ASSERT_TRUE(all.submit(urgent, "", 1));
+  all.stop(true);
+  EXPECT_GT(all.scheduler().stats().preempted, 0);
+  EXPECT_LT(all.outcome(1).done_at, all.outcome(0).done_at);
+  EXPECT_EQ(all.outcome(0).completion().text, alone({}, first).text);
+  EXPECT_EQ(all.outcome(1).completion().text, alone({}, urgent).text);
 }
 
 TEST(Scheduler, ProposalsChangeNoAnswer) {

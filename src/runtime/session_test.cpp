@@ -218,7 +218,7 @@ TEST_P(SessionTest, EightBitCacheStaysWithinItsRounding) {
 TEST_P(SessionTest, ChunksAndInnerStepsDoNotChangeBits) {
   for (const char* kv : kFormats) {
     const auto whole = feed_fresh(*runtime(kv), tokens_, 100);
-    for (const size_t chunk : {1, 7, 64})
+    for (const size_t chunk : {1U, 7U, 64U})
       EXPECT_TRUE(same(whole, feed_fresh(*runtime(kv), tokens_, chunk))) << kv << " " << chunk;
     for (const int32_t step : {1, 13, 64}) {
       EXPECT_TRUE(same(whole, feed_fresh(*runtime(kv, step), tokens_, 100)))
@@ -248,7 +248,7 @@ TEST_P(SessionTest, HiddenStatesDoNotDependOnChunksInnerStepsOrThreads) {
   ThreadPool one(1);
   for (const char* kv : kFormats) {
     const auto whole = feed_hidden(*runtime(kv), tokens_, 100);
-    for (const size_t chunk : {1, 7, 64})
+    for (const size_t chunk : {1U, 7U, 64U})
       EXPECT_TRUE(same(whole, feed_hidden(*runtime(kv), tokens_, chunk))) << kv << " " << chunk;
     for (const int32_t step : {1, 13, 64})
       EXPECT_TRUE(same(whole, feed_hidden(*runtime(kv, step, &one), tokens_, 100))) << kv << " " << step;
@@ -327,7 +327,7 @@ TEST(FastPath, BitsDoNotDependOnChunksBatchOrThreads) {
       ThreadPool own(threads);
       const auto runtime =
           Runtime::create(*model.model, own, {.context_tokens = 200, .max_sequences = 8}).value();
-      for (const size_t chunk : {1, 3, 40}) {
+      for (const size_t chunk : {1U, 3U, 40U}) {
         // Three sequences with the same tokens side by side must agree with each other and with all else.
         const SeqId ids[] = {runtime->open_sequence().value(), runtime->open_sequence().value(),
                              runtime->open_sequence().value()};

@@ -69,7 +69,7 @@ TEST(JsonSchemaSoundness, EveryAnswerIsValid) {
     ++compiled;
     const auto masks = std::make_shared<const GrammarMasks>(*grammar, trie, size_t{1} << 20);
     Rng rng(static_cast<uint64_t>(i) + 1);
-    for (const size_t steps : {5, 40, 150, 150}) {
+    for (const size_t steps : {5U, 40U, 150U, 150U}) {
       const std::string text = answer(masks, rng, steps);
       ++answers;
       const Result<io::Json> value = io::parse_json(text, "answer");
