@@ -60,17 +60,9 @@ class Models : public serve::ModelSource {
     return fail(ErrorCode::kNotFound, "the model '", name, "' does not exist; there are: ", names());
   }
 
-  Result<std::unique_ptr<serve::HostedModel>> load(const std::string& id) override {
-    const Entry* known = find(id);
-    if (known && known->path.empty()) return load_specialist_model(*known);
-    Entry entry;
-    if (known) {
-      entry = *known;
-    } else {
-      const auto stored = in_store(id);
-      if (!stored) return fail(ErrorCode::kNotFound, "the model '", id, "' is no longer there");
-      entry = entry_of(id, stored->path());
-    }
+  Result<std::unique_ptr<serve::HostedModel>> load(const std::string& id, int64_t most_bytes) override {
+    HEARTH_ASSIGN(const Entry entry, entry_called(id));
+    if (entry.path.empty()) return load_specialist_model(entry);
     HEARTH_ASSIGN(engine::LoadOptions how, options_.load.options());
     if (!options_.load.no_check) capi::heed_verdict(entry.path, how);
     // Before the file is opened: one that is replaced meanwhile then has no name that anything was saved
@@ -78,16 +70,37 @@ class Models : public serve::ModelSource {
     const std::string source = saves() ? store::model_source(entry.path) : "";
     HEARTH_ASSIGN(engine::OpenedModel opened,
                   engine::open_model(entry.path, options_.load.packed_cache(entry.path, *console_)));
-    HEARTH_RETURN_IF_ERROR(choose_cache(opened, how));
+    HEARTH_ASSIGN(const int64_t bytes, choose_cache(opened, most_bytes, how));
     auto model = engine::LocalModel::load(std::move(opened), how);
     console_->progress_done();
     if (!model) return model.error();
     auto archive = open_archive(**model, source);
-    return serve::host_local_model(std::move(model).value(), options_.scheduler, entry.info,
-                                   std::move(archive));
+    HEARTH_ASSIGN(auto hosted, serve::host_local_model(std::move(model).value(), options_.scheduler,
+                                                       entry.info, std::move(archive)));
+    hosted->set_memory_bytes(bytes);
+    return hosted;
+  }
+
+  Result<int64_t> least_memory(const std::string& id) override {
+    HEARTH_ASSIGN(const Entry entry, entry_called(id));
+    if (entry.path.empty()) return 0;  // in the box, a few MB
+    HEARTH_ASSIGN(engine::LoadOptions how, options_.load.options());
+    if (!options_.load.no_check) capi::heed_verdict(entry.path, how);
+    HEARTH_ASSIGN(const engine::OpenedModel opened, engine::open_model(entry.path));
+    least_cache(how);
+    if (how.context_tokens == 0) how.context_tokens.reset();
+    HEARTH_ASSIGN(const engine::MemoryNeed need, engine::plan_memory(opened, how));
+    return need.plan.total_bytes();
   }
 
  private:
+  Result<Entry> entry_called(const std::string& id) const {
+    if (const Entry* known = find(id)) return *known;
+    const auto stored = in_store(id);
+    if (!stored) return fail(ErrorCode::kNotFound, "the model '", id, "' is no longer there");
+    return entry_of(id, stored->path());
+  }
+
   const Entry* find(const std::string& id) const {
     for (const Entry& entry : entries_) {
       if (entry.id == id) return &entry;
@@ -145,11 +158,16 @@ class Models : public serve::ModelSource {
     return nullptr;
   }
 
-  /// Sequences for the answers and the prefixes, and as much cache as fits for all of them together.
-  Status choose_cache(const engine::OpenedModel& opened, engine::LoadOptions& how) const {
-    const int32_t running = options_.scheduler.max_running;
-    how.max_sequences = running + options_.prefixes + (saves() ? 1 : 0);
+  void least_cache(engine::LoadOptions& how) const {
+    how.max_sequences = options_.scheduler.max_running + options_.prefixes + (saves() ? 1 : 0);
     how.cache_tokens = options_.cache_tokens > 0 ? options_.cache_tokens : 1;
+  }
+
+  /// Sequences for the answers and the prefixes, and as much cache as fits for all of them together; what the
+  /// model then takes.
+  Result<int64_t> choose_cache(const engine::OpenedModel& opened, int64_t most_bytes,
+                               engine::LoadOptions& how) const {
+    least_cache(how);
     HEARTH_ASSIGN(engine::MemoryNeed need, engine::plan_memory(opened, how));
     if (!need.fits && !how.ignore_memory && need.plan.total_bytes() > need.machine.total_bytes) {
       // Not kTooLarge: no other model needs to go for one that will never fit.
@@ -158,13 +176,16 @@ class Models : public serve::ModelSource {
     }
     const int64_t context = need.plan.context;
     how.context_tokens = context;
-    if (options_.cache_tokens > 0) return {};
-    for (int64_t contexts = running; contexts >= 1; contexts /= 2) {
+    const int64_t most_contexts = options_.cache_tokens > 0 ? 0 : options_.scheduler.max_running;
+    for (int64_t contexts = most_contexts; contexts >= 1; contexts /= 2) {
       how.cache_tokens = context * contexts;
       HEARTH_ASSIGN(need, engine::plan_memory(opened, how));
-      if (need.fits) break;
+      if (need.fits && need.plan.total_bytes() <= most_bytes) break;
     }
-    return {};
+    const int64_t bytes = need.plan.total_bytes();
+    if (bytes <= most_bytes) return bytes;
+    return fail(ErrorCode::kNoMemory, opened.name, ": needs ", bytes, " bytes of memory with a context of ",
+                context, " tokens, but ", most_bytes, " are left of what models may take (--memory)");
   }
 
   Result<std::unique_ptr<serve::HostedModel>> load_specialist_model(const Entry& entry) const {

@@ -74,7 +74,7 @@ Result<ServeConfig> read_serve_config(const std::filesystem::path& path) {
       only_known(table, where,
                  {"host", "port", "tls_certificate", "tls_key", "parallel", "queue", "max_models",
                   "keep_alive_s", "models", "cors_origins", "api_keys", "save_prefixes", "prefix_disk_bytes",
-                  "prefix_memory_bytes", "log_prompts"}));
+                  "prefix_memory_bytes", "log_prompts", "memory_bytes"}));
   ServeConfig config;
   HEARTH_ASSIGN(config.host, io::json_string(table, "host"));
   HEARTH_ASSIGN(config.port, whole<uint16_t>(table, "port", 0, where));
@@ -88,6 +88,7 @@ Result<ServeConfig> read_serve_config(const std::filesystem::path& path) {
   HEARTH_ASSIGN(config.log_prompts, io::json_bool(table, "log_prompts"));
   HEARTH_ASSIGN(config.prefix_disk_bytes, whole<int64_t>(table, "prefix_disk_bytes", 0, where));
   HEARTH_ASSIGN(config.prefix_memory_bytes, whole<int64_t>(table, "prefix_memory_bytes", 0, where));
+  HEARTH_ASSIGN(config.memory_bytes, whole<int64_t>(table, "memory_bytes", 0, where));
   HEARTH_ASSIGN(config.models, strings(table, "models", where));
   HEARTH_ASSIGN(config.cors_origins, strings(table, "cors_origins", where));
   if (const io::Json* keys = io::json_find(table, "api_keys")) {

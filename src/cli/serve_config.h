@@ -27,7 +27,7 @@ struct ServeConfig {
   std::optional<int32_t> parallel, queue, max_models;
   std::optional<double> keep_alive_s;
   std::optional<bool> save_prefixes, log_prompts;
-  std::optional<int64_t> prefix_disk_bytes, prefix_memory_bytes;
+  std::optional<int64_t> prefix_disk_bytes, prefix_memory_bytes, memory_bytes;
   std::vector<std::string> models;
   std::vector<std::string> cors_origins;
   std::vector<serve::ApiKey> keys;

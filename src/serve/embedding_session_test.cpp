@@ -32,7 +32,8 @@ class Models : public ModelSource {
     if (name == "device" || name == "specialist") return name;
     return fail(ErrorCode::kNotFound, "the model '", name, "' does not exist");
   }
-  Result<std::unique_ptr<HostedModel>> load(const std::string& name) override {
+  Result<int64_t> least_memory(const std::string&) override { return 0; }
+  Result<std::unique_ptr<HostedModel>> load(const std::string& name, int64_t) override {
     wire::ModelInfo info;
     info.id = name;
     engine::LoadOptions options;

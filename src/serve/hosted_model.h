@@ -51,12 +51,16 @@ class HostedModel {
 
   const wire::ModelInfo& info() const { return info_; }
   const wire::AnswerFormat& format() const { return *format_; }
+  /// What it takes by the plan of its loading; set by who loads it.
+  int64_t memory_bytes() const { return memory_bytes_; }
+  void set_memory_bytes(int64_t bytes) { memory_bytes_ = bytes; }
 
  protected:
   explicit HostedModel(wire::ModelInfo info);
 
  private:
   wire::ModelInfo info_;
+  int64_t memory_bytes_ = 0;
   const wire::AnswerFormat* format_;
 };
 

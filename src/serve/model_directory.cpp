@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <limits>
 #include <new>
 #include <utility>
 
@@ -17,9 +18,10 @@ constexpr size_t kMostWanted = 256;
 
 // Exceptions (no memory, no threads) must not end the loading thread, and with it the server.
 
-Result<std::unique_ptr<HostedModel>> load_safely(ModelSource& source, const std::string& name) {
+template <typename Load>
+Result<std::unique_ptr<HostedModel>> safely(const std::string& name, const Load& load) {
   try {
-    return source.load(name);
+    return load();
   } catch (const std::bad_alloc&) {
     return fail(ErrorCode::kNoMemory, name, ": there is no memory to load it");
   } catch (const std::exception& error) {
@@ -174,24 +176,51 @@ void ModelDirectory::load_loop() {
   }
 }
 
+/// Within max_models and memory_bytes, for which the longest unused go; the bytes that are then left.
+Result<int64_t> ModelDirectory::make_room(const std::string& name) {
+  int64_t limit = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    limit = options_.memory_bytes;
+  }
+  int64_t least = 0;
+  if (limit > 0) {
+    HEARTH_ASSIGN(least, source_->least_memory(name));
+    if (least > limit) {  // nobody needs to go for one that will never fit
+      return fail(ErrorCode::kNoMemory, name, " needs ", least, " bytes of memory, but all models together ",
+                  "may take ", limit, " (--memory)");
+    }
+  }
+  while (true) {
+    std::unique_lock lock(mutex_);
+    int64_t taken = 0;
+    for (const auto& [other, slot] : slots_) taken += slot.model->memory_bytes();
+    const bool full = static_cast<int32_t>(slots_.size()) >= options_.max_models;
+    if (!full && limit == 0) return std::numeric_limits<int64_t>::max();
+    if (!full && taken + least <= limit) return limit - taken;
+    if (give_up_longest_unused(lock)) continue;
+    if (full) {
+      return fail(ErrorCode::kBusy, slots_.size(),
+                  " models are loaded and at work, which is the limit; try again later");
+    }
+    return fail(ErrorCode::kNoMemory, name, " needs ", least, " bytes of memory, but models at work take ",
+                taken, " of the ", limit, " that all may take (--memory); try again later");
+  }
+}
+
+Result<std::unique_ptr<HostedModel>> ModelDirectory::load_into_room(const std::string& name) {
+  while (true) {
+    HEARTH_ASSIGN(const int64_t most_bytes, make_room(name));
+    auto loaded = safely(name, [&] { return source_->load(name, most_bytes); });
+    if (loaded || loaded.error().code != ErrorCode::kNoMemory) return loaded;
+    std::unique_lock lock(mutex_);
+    if (!give_up_longest_unused(lock)) return loaded;
+  }
+}
+
 void ModelDirectory::load(const std::string& name) {
   const double start_s = now_s();
-  Result<std::unique_ptr<HostedModel>> loaded = fail(ErrorCode::kInternal, "not loaded");
-  while (true) {
-    {
-      std::unique_lock lock(mutex_);
-      const bool full = static_cast<int32_t>(slots_.size()) >= options_.max_models;
-      if (full && !give_up_longest_unused(lock)) {
-        loaded = fail(ErrorCode::kBusy, slots_.size(),
-                      " models are loaded and at work, which is the limit; try again later");
-        break;
-      }
-    }
-    loaded = load_safely(*source_, name);
-    if (loaded || loaded.error().code != ErrorCode::kNoMemory) break;
-    std::unique_lock lock(mutex_);
-    if (!give_up_longest_unused(lock)) break;
-  }
+  Result<std::unique_ptr<HostedModel>> loaded = safely(name, [&] { return load_into_room(name); });
   const double load_s = now_s() - start_s;
   std::shared_ptr<HostedModel> model;
   std::list<Wanted> served;

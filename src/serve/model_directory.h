@@ -26,13 +26,17 @@ class ModelSource {
   virtual std::vector<wire::ModelInfo> list() = 0;
   /// The full name of what a client calls `name`. Errors: kNotFound.
   virtual Result<std::string> resolve(const std::string& name) = 0;
-  /// Takes its time. kNoMemory when memory does not do: the directory then makes room and asks again.
-  virtual Result<std::unique_ptr<HostedModel>> load(const std::string& full_name) = 0;
+  /// Memory that the model needs at least, by its plan: nothing is loaded. Asked only where there is a limit.
+  virtual Result<int64_t> least_memory(const std::string& full_name) = 0;
+  /// Takes its time, and at most `most_bytes` of memory. kNoMemory when memory does not do: the directory
+  /// then makes room and asks again.
+  virtual Result<std::unique_ptr<HostedModel>> load(const std::string& full_name, int64_t most_bytes) = 0;
 };
 
 struct DirectoryOptions {
   double keep_alive_s = 300;  // after the last use; negative: for ever
   int32_t max_models = 4;     // loaded at a time
+  int64_t memory_bytes = 0;   // that all may take together; 0: what the machine has
 };
 
 using ModelCallback = std::function<void(Result<std::shared_ptr<HostedModel>>, double load_s)>;
@@ -79,6 +83,8 @@ class ModelDirectory {
   static bool is_used(const Slot& slot);
   void load_loop();
   void load(const std::string& name);
+  Result<std::unique_ptr<HostedModel>> load_into_room(const std::string& name);
+  Result<int64_t> make_room(const std::string& name);
   void give_up_expired();
   bool give_up_longest_unused(std::unique_lock<std::mutex>& lock);
   void end_leaving();

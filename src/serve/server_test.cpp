@@ -68,6 +68,26 @@ TEST_F(ServerTest, GivesUpTheLongestUnusedModelForAnother) {
   EXPECT_EQ(loads_.count, 4);
 }
 
+TEST_F(ServerTest, ModelsStayWithinTheirMemoryAndNobodyGoesForOneThatNeverFits) {
+  const auto status = [&](const char* model) {
+    return chat("x", concat(R"(,"model":")", model, "\"")).status;
+  };
+  ServeOptions options;
+  options.models.memory_bytes = 25;
+  start(options);
+  EXPECT_EQ(status("one"), 200);
+  EXPECT_EQ(status("two"), 200);
+  EXPECT_EQ(status("large"), 503);
+  EXPECT_EQ(ask("GET", "/api/ps").json()["models"].size(), 2U);
+  EXPECT_EQ(loads_.count, 2);
+  options.models.memory_bytes = 105;
+  EXPECT_TRUE(server_->change(options));
+  EXPECT_EQ(status("large"), 200);  // both others go
+  EXPECT_EQ(ask("GET", "/api/ps").json()["models"].size(), 1U);
+  EXPECT_EQ(status("one"), 200);
+  EXPECT_EQ(ask("GET", "/api/ps").json()["models"].size(), 1U);
+}
+
 TEST_F(ServerTest, UnloadsWhatNobodyUses) {
   ServeOptions options;
   options.models.keep_alive_s = 0;

@@ -138,7 +138,8 @@ class Scripted : public ModelSource {
     if (name == "one" || name == "two" || name == "large") return name;
     return fail(ErrorCode::kNotFound, "the model '", name, "' does not exist");
   }
-  Result<std::unique_ptr<HostedModel>> load(const std::string& name) override {
+  Result<int64_t> least_memory(const std::string& name) override { return name == "large" ? 100 : 10; }
+  Result<std::unique_ptr<HostedModel>> load(const std::string& name, int64_t) override {
     ++loads_->count;
     while (loads_->held) std::this_thread::sleep_for(std::chrono::milliseconds(2));
     if (loads_->no_memory) return fail(ErrorCode::kNoMemory, name, " needs more memory than there is");
@@ -148,7 +149,9 @@ class Scripted : public ModelSource {
     info.id = name;
     info.loaded = true;
     info.embedding_length = 8;
-    return std::unique_ptr<HostedModel>(std::make_unique<Echo>(info));
+    auto model = std::make_unique<Echo>(info);
+    model->set_memory_bytes(name == "large" ? 100 : 10);
+    return std::unique_ptr<HostedModel>(std::move(model));
   }
 
  private:

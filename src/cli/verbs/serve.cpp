@@ -54,6 +54,9 @@ class ServeCommand : public Command {
     app.add_option("--max-models", asked_.serve.models.max_models, "Models loaded at a time")
         ->check(CLI::Range(1, 64).description("1 to 64"))
         ->capture_default_str();
+    app.add_option("--memory", asked_.serve.models.memory_bytes,
+                   "Memory that loaded models may take together (8GB); default: what the machine has")
+        ->transform(CLI::AsSizeValue(true));
     app.add_flag("--no-speculation", no_speculation_, "Do not propose tokens by look-up");
     app.add_option("--tls-cert", asked_.serve.http.tls_certificate,
                    "Certificate chain (PEM): answers over HTTPS");
@@ -124,6 +127,7 @@ class ServeCommand : public Command {
     take("--queue", config.queue, source.scheduler.max_waiting);
     take("--keep-alive", config.keep_alive_s, serve.models.keep_alive_s);
     take("--max-models", config.max_models, serve.models.max_models);
+    take("--memory", config.memory_bytes, serve.models.memory_bytes);
     take("--save-prefixes", config.save_prefixes, source.save_prefixes);
     take("--prefix-disk", config.prefix_disk_bytes, source.prefix_disk_bytes);
     take("--prefix-memory", config.prefix_memory_bytes, source.scheduler.prefix_bytes);
