@@ -190,6 +190,9 @@ TEST(JsonSchema, AdditionalProperties) {
         {.strict = true});
   check({{R"({"type":"object","properties":{},"additionalProperties":true})", {R"({"b":1})"}, {}}},
         {.strict = true});
+  check({{R"({"const":{"k":1,"j":[{"i":2}]}})", {R"({"k":1,"j":[{"i":2}]})"}, {R"({"k":1})"}},
+         {R"({"enum":[{"k":1},3],"additionalProperties":false})", {"3"}, {R"({"k":1})"}}},
+        {.strict = true});
 }
 
 TEST(JsonSchema, ManyOptionalProperties) {

@@ -92,6 +92,7 @@ class SchemaCompiler {
   Result<Conjunction> property(const Alternative& parts, const std::string& name);
   Result<Conjunction> additional(const Alternative& parts);
   Result<Objects> members(const Alternative& parts) const;
+  static bool refuses_additional(const Alternative& parts);
   bool takes_additional(const Alternative& parts) const;
 
   // Judgements (schema_judge.cpp).

@@ -105,7 +105,8 @@ Result<bool> SchemaCompiler::structure_conforms(const io::Json& value, const Alt
     }
     for (const auto& [name, member] : value.items()) {
       const bool named = std::ranges::find(known.names, name) != known.names.end();
-      if (!named && !takes_additional(parts)) return false;
+      // Listed values are what they are: strict mode closes only objects that are to be made up.
+      if (!named && refuses_additional(parts)) return false;
       HEARTH_ASSIGN(const Conjunction schemas, property(parts, name));
       HEARTH_ASSIGN(const bool valid, conforms(member, schemas, depth + 1));
       if (!valid) return false;

@@ -120,12 +120,16 @@ Result<Conjunction> SchemaCompiler::additional(const Alternative& parts) {
   return out;
 }
 
+bool SchemaCompiler::refuses_additional(const Alternative& parts) {
+  return std::ranges::any_of(parts, [](const io::Json* part) {
+    const auto additional = part->find("additionalProperties");
+    return additional != part->end() && *additional == false;
+  });
+}
+
 bool SchemaCompiler::takes_additional(const Alternative& parts) const {
+  if (refuses_additional(parts)) return false;
   const auto says = [](const io::Json* part) { return part->contains("additionalProperties"); };
-  const auto refuses = [&](const io::Json* part) {
-    return says(part) && (*part)["additionalProperties"] == false;
-  };
-  if (std::ranges::any_of(parts, refuses)) return false;
   return !options_.strict || std::ranges::any_of(parts, says);
 }
 
