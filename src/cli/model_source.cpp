@@ -13,6 +13,8 @@
 namespace hearth::cli {
 namespace {
 
+constexpr int64_t kLeastContext = 256;  // tokens, where memory decides
+
 struct Entry {
   std::string id;
   std::filesystem::path path;  // empty: the specialist
@@ -174,8 +176,14 @@ class Models : public serve::ModelSource {
       return fail(ErrorCode::kUnsupported, opened.name, ": ", need.fits.error().message,
                   " (--force tries anyway)");
     }
-    const int64_t context = need.plan.context;
+    const bool largest = how.context_tokens == 0;
+    int64_t context = need.plan.context;
     how.context_tokens = context;
+    while (largest && need.plan.total_bytes() > most_bytes && context > kLeastContext) {
+      context /= 2;
+      how.context_tokens = context;
+      HEARTH_ASSIGN(need, engine::plan_memory(opened, how));
+    }
     const int64_t most_contexts = options_.cache_tokens > 0 ? 0 : options_.scheduler.max_running;
     for (int64_t contexts = most_contexts; contexts >= 1; contexts /= 2) {
       how.cache_tokens = context * contexts;

@@ -2,6 +2,7 @@
 #include "engine/generation.h"
 
 #include <algorithm>
+#include <exception>
 #include <limits>
 #include <utility>
 
@@ -141,7 +142,11 @@ bool Generation::take_forced(std::vector<int32_t>& history, const TextSink& sink
 }
 
 void Generation::draw_ahead(std::span<const float> logits, std::span<const int32_t> history) {
-  ahead_.emplace(draw(logits, history));
+  try {
+    ahead_.emplace(draw(logits, history));
+  } catch (const std::exception& error) {  // the grammar may have moved on: no second try
+    ahead_.emplace(fail(ErrorCode::kNoMemory, "a token could not be drawn: ", error.what()));
+  }
 }
 
 Result<bool> Generation::advance(std::span<const float> logits, std::span<const int32_t> history,

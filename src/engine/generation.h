@@ -21,7 +21,7 @@ class Generation {
                                    int64_t vocabulary);
 
   /// Draws what the next advance() with the same arguments will take: its costly part, which may be done for
-  /// many answers at a time, each on a thread of its own.
+  /// many answers at a time, each on a thread of its own. Throws nothing.
   void draw_ahead(std::span<const float> logits, std::span<const int32_t> history);
   /// Draws a token; `history`: all tokens so far, the prompt's included. Text that became final goes to
   /// `sink`. False when the answer is over (see completion().finish); the token drawn is last_token() either

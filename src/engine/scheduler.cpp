@@ -374,10 +374,7 @@ void Scheduler::draw_first() {
         const auto chunk = static_cast<size_t>(i);
         if (batch_[chunk].logits == runtime::LogitsWanted::kNone) return;
         Answer& answer = *planned_[chunk];
-        try {
-          answer.generation.draw_ahead(model_->runtime().logits(chunk).first(vocabulary), answer.ids);
-        } catch (const std::exception&) {  // of memory: digest() meets it again, and ends this answer
-        }
+        answer.generation.draw_ahead(model_->runtime().logits(chunk).first(vocabulary), answer.ids);
       },
       Priority::kDecode);
 }

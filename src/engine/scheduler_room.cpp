@@ -114,13 +114,13 @@ bool Scheduler::find_sequence(Answer& answer) {
 /// After a batch that did not fit: gives up a kept prefix, else the keys and values of the youngest answer of
 /// the lowest priority, which are computed again later. False when there is nothing to give up.
 bool Scheduler::make_room(const Error& why) {
-  if (why.code != ErrorCode::kTooLarge) return false;
+  const bool no_memory = why.code == ErrorCode::kNoMemory;  // for outputs: fewer answers need less
+  if (why.code != ErrorCode::kTooLarge && !no_memory) return false;
   for (Answer* answer : planned_) {  // cannot be: drawn tokens are bounded by the context
     if (answer->computed + static_cast<int64_t>(answer->chunk.size()) > model_->context_tokens())
       return false;
   }
-  if (prefixes_.evict()) return true;
-  if (end_archiving()) return true;
+  if (!no_memory && (prefixes_.evict() || end_archiving())) return true;
   Answer* least = nullptr;
   int64_t holders = 0;
   const auto gives_way = [](const Answer& a, const Answer& b) {

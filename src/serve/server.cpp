@@ -323,14 +323,11 @@ Result<std::unique_ptr<Server>> Server::start(ServeOptions options, std::unique_
 uint16_t Server::port() const { return impl_->http->port(); }
 
 Status Server::change(const ServeOptions& options) {
-  if (!impl_->options.http.tls_certificate.empty()) {
-    HEARTH_RETURN_IF_ERROR(
-        impl_->http->replace_certificate(options.http.tls_certificate, options.http.tls_key));
-  }
   impl_->keys.replace(options.keys);
   impl_->directory.set_options(options.models);
   impl_->set_live(options);
-  return {};
+  if (impl_->options.http.tls_certificate.empty()) return {};
+  return impl_->http->replace_certificate(options.http.tls_certificate, options.http.tls_key);
 }
 
 void Server::stop(double deadline_s) {

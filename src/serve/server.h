@@ -37,7 +37,7 @@ class Server {
 
   uint16_t port() const;
   /// Takes over what may change while it runs: keys, origins, what is logged, limits of the models, and where
-  /// there is TLS its certificate. Errors: kUsage, the certificate; then nothing changes.
+  /// there is TLS its certificate. Errors: kUsage, the certificate: the old one stays, the rest has changed.
   Status change(const ServeOptions& options);
   /// Takes nothing new; answers under way get deadline_s to end.
   void stop(double deadline_s);

@@ -172,9 +172,14 @@ class ServeCommand : public Command {
       wanted->serve.http.tls_certificate = now.serve.http.tls_certificate;
       wanted->serve.http.tls_key = now.serve.http.tls_key;
     }
-    if (const Status changed = server.change(wanted->serve); !changed)
-      return console.note("SIGHUP: " + changed.error().message + "; the old settings stay");
+    const Status certificate = server.change(wanted->serve);
     now.serve.keys = wanted->serve.keys;
+    if (certificate) {
+      now.serve.http.tls_certificate = wanted->serve.http.tls_certificate;
+      now.serve.http.tls_key = wanted->serve.http.tls_key;
+    } else {
+      console.note("SIGHUP: " + certificate.error().message + "; the old certificate stays");
+    }
     console.note("SIGHUP: the configuration is read again" +
                  (left.empty() ? "" : "; changed too, but only with a restart: " + left));
   }
